@@ -1,0 +1,179 @@
+package fsm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Spark's defaults where a profile does not say (ResourceProfile.MEMORY default, spark.executor.memory).
+const defaultExecutorMemoryMB = 1024
+
+func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
+	in := c.App
+	if in.DriverHost == "" || in.DriverPort <= 0 {
+		return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %q: its driver gave no address", in.Name)}
+	}
+	driver := addressKey(in.DriverHost, in.DriverPort)
+	if seq, ok := t.appDrv.Get(driver); ok {
+		if a, ok := t.apps.Get(seqKey(seq)); ok {
+			return AppRegistered{AppID: a.ID, Duplicate: true}, nil
+		}
+	}
+	t.c.AppSeq++
+	a := &App{
+		Seq: t.c.AppSeq, Name: in.Name, User: in.User, UIURL: in.UIURL, MaxCores: in.MaxCores, Build: in.Build,
+		DriverHost: in.DriverHost, DriverPort: in.DriverPort, DriverRef: in.DriverRef, Description: in.Description,
+		Submitted: in.Submitted, State: AppWaiting, DriverID: in.DriverID,
+	}
+	a.ID = t.nextAppID(c.ID)
+	def := Profile{Target: Unlimited}
+	if len(in.Profiles) > 0 {
+		def = in.Profiles[0]
+	}
+	def.ID, def.Live = 0, 0
+	if def.MemoryMB <= 0 {
+		def.MemoryMB = defaultExecutorMemoryMB
+	}
+	a.Profiles = []Profile{normal(def)}
+	t.appIDs.Insert([]byte(a.ID), a.Seq)
+	t.appDrv.Insert(driver, a.Seq)
+	t.putApp(a)
+	t.emit(Event{Kind: AppChanged, App: a})
+	return AppRegistered{AppID: a.ID}, nil
+}
+
+// normal sorts the custom resources by name, as ResourceProfile's requirements are.
+func normal(p Profile) Profile {
+	p.Resources = slices.Clone(p.Resources)
+	slices.SortFunc(p.Resources, func(x, y ResourceAmount) int { return strings.Compare(x.Name, y.Name) })
+	return p
+}
+
+// nextAppID numbers applications as Master.newApplicationId does. The number is never reset, so an id is not given
+// twice; with a modulo, or with names as ids, a collision is resolved by counting on.
+func (t *txn) nextAppID(p IDParts) string {
+	if p.Exact != "" {
+		id := p.Exact
+		for n := 1; t.idTaken(id); n++ {
+			id = fmt.Sprintf("%s-%d", p.Exact, n)
+		}
+		return id
+	}
+	for {
+		n := t.c.AppNumber
+		t.c.AppNumber++
+		if p.Modulo > 0 {
+			n %= p.Modulo
+		}
+		if id := p.with(n); !t.idTaken(id) {
+			return id
+		}
+	}
+}
+
+func (p IDParts) with(n uint64) string { return fmt.Sprintf("%s%0*d%s", p.Prefix, p.Width, n, p.Suffix) }
+
+func (t *txn) idTaken(id string) bool {
+	_, live := t.appIDs.Get([]byte(id))
+	return live
+}
+
+func (t *txn) finishApplication(c *FinishApplication) (any, *Refusal) {
+	a, ok := t.app(c.AppID)
+	if !ok || c.DriverPort != 0 && (c.DriverHost != a.DriverHost || c.DriverPort != a.DriverPort) {
+		return nil, &Refusal{CodeUnknownApp, fmt.Sprintf("application %s is not live", c.AppID)}
+	}
+	if !c.State.Ended() {
+		return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %s cannot end in state %s", c.AppID, c.State)}
+	}
+	t.endApp(a, c.State, c.Message, c.At, c.Retained)
+	return nil, nil
+}
+
+// endApp is Master.removeApplication: its executors leave their workers, and the application goes to the completed ring.
+func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int) {
+	final := editApp(a)
+	final.State, final.Message, final.Ended = s, message, at
+	final.Description, final.DriverRef = nil, nil // only needed to start executors and to call the driver
+	done := &CompletedApp{App: final}
+	for _, e := range list(t.execs, seqKey(a.Seq)) {
+		if !e.State.Finished() {
+			t.onWorker.Delete(workerExecKey(e))
+			t.release(e.WorkerID, e.Cores, e.MemoryMB, e.Resources)
+			e = editExecutor(e)
+			e.State, e.Changed, e.Message = ExecutorKilled, at, "application "+s.String()
+			t.emit(Event{Kind: ExecutorDismissed, App: final, Executor: e})
+		}
+		done.Executors = append(done.Executors, e)
+		t.execs.Delete(execKey(a.Seq, e.ID))
+	}
+	if over := len(done.Executors) - keptRemoved; over > 0 {
+		done.Executors = done.Executors[over:]
+	}
+	key := seqKey(a.Seq)
+	t.apps.Delete(key)
+	t.wanting.Delete(key)
+	t.appIDs.Delete([]byte(a.ID))
+	t.appDrv.Delete(addressKey(a.DriverHost, a.DriverPort))
+	t.keepApp(done, retained)
+	// The event carries the driver's ref, which the completed record has no use for.
+	told := editApp(final)
+	told.DriverRef = a.DriverRef
+	t.emit(Event{Kind: AppEnded, App: told, Message: message})
+}
+
+func (t *txn) requestExecutors(c *RequestExecutors) (any, *Refusal) {
+	a, ok := t.app(c.AppID)
+	if !ok {
+		return nil, &Refusal{CodeUnknownApp, fmt.Sprintf("application %s asks for executors: it is not live", c.AppID)}
+	}
+	a = editApp(a)
+	for _, want := range c.Targets {
+		if p, ok := a.Profile(want.ID); ok {
+			p.Target = want.Target
+			continue
+		}
+		// ApplicationInfo.createResourceDescForResourceProfile: cores and memory are inherited from the default
+		// profile, custom resources are not.
+		p := normal(want)
+		p.Live = 0
+		if p.Cores == 0 {
+			p.Cores = a.Profiles[0].Cores
+		}
+		if p.MemoryMB == 0 {
+			p.MemoryMB = a.Profiles[0].MemoryMB
+		}
+		a.Profiles = append(a.Profiles, p)
+	}
+	slices.SortFunc(a.Profiles, func(x, y Profile) int { return x.ID - y.ID })
+	t.putApp(a)
+	t.emit(Event{Kind: AppChanged, App: a})
+	return nil, nil
+}
+
+// killExecutors is Master.handleKillExecutors: known ones leave the books at once and are killed by their workers; ids
+// that are not known are passed over.
+func (t *txn) killExecutors(c *KillExecutors) (any, *Refusal) {
+	a, ok := t.app(c.AppID)
+	if !ok {
+		return nil, &Refusal{CodeUnknownApp, fmt.Sprintf("application %s asks for the end of executors: it is not live", c.AppID)}
+	}
+	for _, id := range c.IDs {
+		e, ok := t.execs.Get(execKey(a.Seq, id))
+		if !ok || e.State.Finished() {
+			continue
+		}
+		before := e.State
+		e = editExecutor(e)
+		e.State, e.Changed, e.Message = ExecutorKilled, c.At, "killed at the application's request"
+		t.onWorker.Delete(workerExecKey(e))
+		t.release(e.WorkerID, e.Cores, e.MemoryMB, e.Resources)
+		a = editApp(a)
+		a.drop(e, before)
+		t.keepRemoved(a, e)
+		t.putApp(a)
+		t.emit(Event{Kind: ExecutorDismissed, App: a, Executor: e})
+	}
+	return nil, nil
+}

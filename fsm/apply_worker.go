@@ -1,0 +1,145 @@
+package fsm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// registerWorker follows Master.receive(RegisterWorker): a known life of a worker is a duplicate, a taken address is
+// refused, dead predecessors at the address leave the listing. Beyond it: the same id in a new life means that the old
+// process is gone with all it ran.
+func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
+	in := c.Worker
+	if in.ID == "" || strings.ContainsRune(in.ID, 0) || in.Host == "" || in.Port <= 0 || in.Cores <= 0 || in.MemoryMB <= 0 {
+		return nil, &Refusal{CodeInvalid, fmt.Sprintf("worker %q at %s:%d with %d cores and %d MiB: id, host, port, cores and memory must be given", in.ID, in.Host, in.Port, in.Cores, in.MemoryMB)}
+	}
+	if old, ok := t.worker(in.ID); ok && old.State != WorkerDead {
+		if old.Incarnation == in.Incarnation {
+			return WorkerRegistered{Duplicate: true}, nil
+		}
+		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", 0)
+	}
+	key := addressKey(in.Host, in.Port)
+	if id, ok := t.addresses.Get(key); ok && id != in.ID {
+		if !c.ReplaceAddress {
+			return nil, &Refusal{CodeAddressTaken, fmt.Sprintf("Attempted to re-register worker at same address: %s:%d is held by worker %s", in.Host, in.Port, id)}
+		}
+		if old, ok := t.worker(id); ok {
+			t.loseWorker(old, in.Registered, "replaced by a new worker at the same address", 0)
+		}
+	}
+	for _, w := range list(t.workers, nil) {
+		if w.State == WorkerDead && w.Host == in.Host && w.Port == in.Port {
+			t.workers.Delete([]byte(w.ID))
+		}
+	}
+	w := &Worker{
+		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
+		Builds: slices.Sorted(slices.Values(in.Builds)), Resources: in.Resources, Incarnation: in.Incarnation, Ref: in.Ref,
+		Registered: in.Registered, State: WorkerAlive, Since: in.Registered,
+	}
+	t.putWorker(w)
+	t.addresses.Insert(key, w.ID)
+	t.emit(Event{Kind: WorkerChanged, Worker: w})
+	return WorkerRegistered{}, nil
+}
+
+func (t *txn) workerLost(c *WorkerLost) (any, *Refusal) {
+	w, ok := t.worker(c.ID)
+	if !ok || w.State == WorkerDead || c.Incarnation != "" && c.Incarnation != w.Incarnation {
+		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered in this life of it", c.ID)}
+	}
+	t.loseWorker(w, c.At, c.Reason, c.Retained)
+	return nil, nil
+}
+
+// loseWorker is Master.removeWorker.
+func (t *txn) loseWorker(w *Worker, at int64, reason string, retainedDrivers int) {
+	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+		t.endExecutor(e, ExecutorLost, "worker lost: "+reason, nil, at, true)
+	}
+	for _, d := range list(t.driversOn, workerExecPrefix(w.ID)) {
+		t.loseDriver(d, at, retainedDrivers)
+	}
+	w, _ = t.worker(w.ID)
+	w = editWorker(w)
+	w.State, w.Since, w.Reason = WorkerDead, at, reason
+	t.putWorker(w)
+	t.addresses.Delete(addressKey(w.Host, w.Port))
+	t.emit(Event{Kind: WorkerGone, Worker: w, Message: reason})
+}
+
+func (t *txn) workerReport(c *WorkerReport) (any, *Refusal) {
+	w, ok := t.worker(c.ID)
+	if !ok || w.State == WorkerDead || c.Incarnation != "" && c.Incarnation != w.Incarnation {
+		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered in this life of it", c.ID)}
+	}
+	listed := make(map[ExecutorKey]bool, len(c.Executors))
+	var out WorkerReconciled
+	for _, r := range c.Executors {
+		key := ExecutorKey{r.AppID, r.ID}
+		listed[key] = true
+		e, ok := t.executorOn(w.ID, r.AppID, r.ID)
+		switch {
+		case !ok:
+			out.Kill = append(out.Kill, key)
+		case e.State == ExecutorLaunching && r.State == ExecutorRunning:
+			t.runExecutor(e, c.At)
+		}
+	}
+	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+		// A LAUNCHING one that is not listed has not been started yet: it will be sent.
+		if e.State != ExecutorLaunching && !listed[ExecutorKey{e.AppID, e.ID}] {
+			t.endExecutor(e, ExecutorLost, fmt.Sprintf("worker %s does not run it", w.ID), nil, c.At, false)
+		}
+	}
+	for _, id := range c.Drivers {
+		if d, ok := t.drivers.Get([]byte(id)); !ok || d.WorkerID != w.ID {
+			out.KillDrivers = append(out.KillDrivers, id)
+		}
+	}
+	return out, nil
+}
+
+// executorOn finds a live executor of an application, on this worker.
+func (t *txn) executorOn(workerID, appID string, id int) (*Executor, bool) {
+	a, ok := t.app(appID)
+	if !ok {
+		return nil, false
+	}
+	e, ok := t.execs.Get(execKey(a.Seq, id))
+	if !ok || e.State.Finished() || e.WorkerID != workerID {
+		return nil, false
+	}
+	return e, true
+}
+
+// decommissionWorker is Master.decommissionWorker: nothing new is placed there, its executors are DECOMMISSIONED, which
+// gives their cores back to the application and not to the worker.
+func (t *txn) decommissionWorker(c *DecommissionWorker) (any, *Refusal) {
+	w, ok := t.worker(c.ID)
+	if !ok || w.State == WorkerDead {
+		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered", c.ID)}
+	}
+	if w.State == WorkerDecommissioned {
+		return nil, nil
+	}
+	w = editWorker(w)
+	w.State, w.Since = WorkerDecommissioned, c.At
+	t.putWorker(w)
+	t.emit(Event{Kind: WorkerChanged, Worker: w})
+	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+		t.decommissionExecutor(e, c.At)
+	}
+	return nil, nil
+}
+
+func (t *txn) pruneWorkers(c *PruneWorkers) (any, *Refusal) {
+	for _, w := range list(t.workers, nil) {
+		if w.State == WorkerDead && w.Since < c.Before {
+			t.workers.Delete([]byte(w.ID))
+		}
+	}
+	return nil, nil
+}

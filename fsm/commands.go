@@ -1,0 +1,304 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// Type is the number of a command in the log. Numbers are forever: a new command is appended, a retired one stays.
+type Type uint16
+
+const (
+	TypeRegisterWorker       Type = 1
+	TypeWorkerLost           Type = 2
+	TypeWorkerReport         Type = 3
+	TypeDecommissionWorker   Type = 4
+	TypePruneWorkers         Type = 5
+	TypeRegisterApplication  Type = 10
+	TypeFinishApplication    Type = 11
+	TypeRequestExecutors     Type = 12
+	TypeKillExecutors        Type = 13
+	TypeExecutorStateChanged Type = 14
+	TypeApplyPlan            Type = 20
+	TypeSubmitDriver         Type = 30
+	TypeKillDriver           Type = 31
+	TypeDriverStateChanged   Type = 32
+	TypeClearCompleted       Type = 33
+	TypeSetCluster           Type = 40
+)
+
+// flagIgnorable marks a command that a binary which does not know its type may skip.
+const flagIgnorable = 0x80
+
+// Command is one change of the state.
+type Command interface{ Type() Type }
+
+// RegisterWorker adds a worker, or finds that it is there already (Master.receive, RegisterWorker).
+type RegisterWorker struct {
+	Worker Worker `cbor:"1,keyasint"` // identity, capacity and Registered; everything else is ignored
+	// ReplaceAddress removes another worker that holds the same host and port: the leader has seen that it is gone.
+	ReplaceAddress bool `cbor:"2,keyasint,omitempty"`
+}
+
+// WorkerLost removes a worker for good: its executors are LOST, its drivers relaunched or in ERROR (Master.removeWorker).
+type WorkerLost struct {
+	ID          string `cbor:"1,keyasint"`
+	Incarnation string `cbor:"2,keyasint,omitempty"` // only this life of it; empty = whichever
+	At          int64  `cbor:"3,keyasint"`
+	Reason      string `cbor:"4,keyasint"`
+	Retained    int    `cbor:"5,keyasint"` // completed drivers kept
+}
+
+// ReportedExecutor is one line of a worker's own list.
+type ReportedExecutor struct {
+	AppID string        `cbor:"1,keyasint"`
+	ID    int           `cbor:"2,keyasint"`
+	State ExecutorState `cbor:"3,keyasint"`
+}
+
+// WorkerReport compares what a worker runs with what it should run (WorkerLatestState, WorkerSchedulerStateResponse, and
+// the list a Go worker opens its session with). Executors that the state has as RUNNING there and the worker does not
+// list are LOST; listed ones that are LAUNCHING in the state become RUNNING.
+type WorkerReport struct {
+	ID          string             `cbor:"1,keyasint"`
+	Incarnation string             `cbor:"2,keyasint,omitempty"`
+	Executors   []ReportedExecutor `cbor:"3,keyasint,omitempty"`
+	Drivers     []string           `cbor:"4,keyasint,omitempty"`
+	At          int64              `cbor:"5,keyasint"`
+}
+
+// DecommissionWorker drains a worker (Master.decommissionWorker).
+type DecommissionWorker struct {
+	ID string `cbor:"1,keyasint"`
+	At int64  `cbor:"2,keyasint"`
+}
+
+// PruneWorkers drops DEAD workers that died before a moment (Master.timeOutDeadWorkers).
+type PruneWorkers struct {
+	Before int64 `cbor:"1,keyasint"`
+}
+
+// IDParts are an id pattern around its number, the time already filled in: prefix, number padded to Width, suffix.
+type IDParts struct {
+	Prefix string `cbor:"1,keyasint"`
+	Width  int    `cbor:"2,keyasint,omitempty"`
+	Suffix string `cbor:"3,keyasint,omitempty"`
+	Modulo uint64 `cbor:"4,keyasint,omitempty"` // spark.deploy.appNumberModulo; 0 = none
+	Exact  string `cbor:"5,keyasint,omitempty"` // spark.master.useAppNameAsAppId.enabled: the whole id
+}
+
+// RegisterApplication adds an application. The driver's address is its identity while it lives: a driver registers with
+// every master at once and again every 20 s, and one application must come of it.
+type RegisterApplication struct {
+	App App     `cbor:"1,keyasint"` // description, driver, Submitted, MaxCores, the default profile with its Target
+	ID  IDParts `cbor:"2,keyasint"`
+}
+
+// FinishApplication ends an application (Master.removeApplication).
+type FinishApplication struct {
+	AppID    string   `cbor:"1,keyasint"`
+	State    AppState `cbor:"2,keyasint"`
+	Message  string   `cbor:"3,keyasint,omitempty"`
+	At       int64    `cbor:"4,keyasint"`
+	Retained int      `cbor:"5,keyasint"` // spark.deploy.retainedApplications
+	// DriverHost and DriverPort, where set, must be the application's: a report that a driver is gone must not end
+	// another one.
+	DriverHost string `cbor:"6,keyasint,omitempty"`
+	DriverPort int    `cbor:"7,keyasint,omitempty"`
+}
+
+// RequestExecutors sets absolute targets (Master.handleRequestExecutors). Profiles not known yet are added.
+type RequestExecutors struct {
+	AppID   string    `cbor:"1,keyasint"`
+	Targets []Profile `cbor:"2,keyasint"` // profiles as asked, each with its Target
+}
+
+// KillExecutors removes executors at the application's wish (Master.handleKillExecutors).
+type KillExecutors struct {
+	AppID string `cbor:"1,keyasint"`
+	IDs   []int  `cbor:"2,keyasint"`
+	At    int64  `cbor:"3,keyasint"`
+}
+
+// ExecutorStateChanged is a worker's report (Master.receiveAndReply, ExecutorStateChanged).
+type ExecutorStateChanged struct {
+	AppID      string        `cbor:"1,keyasint"`
+	ID         int           `cbor:"2,keyasint"`
+	State      ExecutorState `cbor:"3,keyasint"`
+	Message    string        `cbor:"4,keyasint,omitempty"`
+	ExitStatus *int          `cbor:"5,keyasint,omitempty"`
+	At         int64         `cbor:"6,keyasint"`
+	MaxRetries int           `cbor:"7,keyasint"` // spark.deploy.maxExecutorRetries; negative = no limit
+	Retained   int           `cbor:"8,keyasint"` // spark.deploy.retainedApplications
+	WorkerID   string        `cbor:"9,keyasint,omitempty"`
+}
+
+// Placement is one executor to be started.
+type Placement struct {
+	AppSeq   uint64 `cbor:"1,keyasint"`
+	Profile  int    `cbor:"2,keyasint,omitempty"`
+	WorkerID string `cbor:"3,keyasint"`
+	Cores    int    `cbor:"4,keyasint"`
+}
+
+// DriverPlacement is one driver to be started.
+type DriverPlacement struct {
+	DriverID string `cbor:"1,keyasint"`
+	WorkerID string `cbor:"2,keyasint"`
+}
+
+// ApplyPlan carries out what the scheduler planned on an earlier state. Every line is checked again; a line that no
+// longer fits is left out, since the next pass sees why.
+type ApplyPlan struct {
+	Executors []Placement       `cbor:"1,keyasint,omitempty"`
+	Drivers   []DriverPlacement `cbor:"2,keyasint,omitempty"`
+	At        int64             `cbor:"3,keyasint"`
+}
+
+// SubmitDriver queues a driver (Master.receiveAndReply, RequestSubmitDriver).
+type SubmitDriver struct {
+	Driver Driver  `cbor:"1,keyasint"`
+	ID     IDParts `cbor:"2,keyasint"`
+}
+
+// KillDriver asks for the end of a driver: a waiting one ends at once, a running one when its worker says so.
+type KillDriver struct {
+	ID       string `cbor:"1,keyasint"`
+	At       int64  `cbor:"2,keyasint"`
+	Retained int    `cbor:"3,keyasint"`
+}
+
+// DriverStateChanged is a worker's report of a driver's end.
+type DriverStateChanged struct {
+	ID        string      `cbor:"1,keyasint"`
+	State     DriverState `cbor:"2,keyasint"`
+	Exception string      `cbor:"3,keyasint,omitempty"`
+	At        int64       `cbor:"4,keyasint"`
+	Retained  int         `cbor:"5,keyasint"`
+}
+
+// ClearCompleted empties both completed rings (RequestClearCompletedDriversAndApps).
+type ClearCompleted struct{}
+
+// SetCluster names the cluster, once.
+type SetCluster struct {
+	ID string `cbor:"1,keyasint"`
+}
+
+func (*RegisterWorker) Type() Type       { return TypeRegisterWorker }
+func (*WorkerLost) Type() Type           { return TypeWorkerLost }
+func (*WorkerReport) Type() Type         { return TypeWorkerReport }
+func (*DecommissionWorker) Type() Type   { return TypeDecommissionWorker }
+func (*PruneWorkers) Type() Type         { return TypePruneWorkers }
+func (*RegisterApplication) Type() Type  { return TypeRegisterApplication }
+func (*FinishApplication) Type() Type    { return TypeFinishApplication }
+func (*RequestExecutors) Type() Type     { return TypeRequestExecutors }
+func (*KillExecutors) Type() Type        { return TypeKillExecutors }
+func (*ExecutorStateChanged) Type() Type { return TypeExecutorStateChanged }
+func (*ApplyPlan) Type() Type            { return TypeApplyPlan }
+func (*SubmitDriver) Type() Type         { return TypeSubmitDriver }
+func (*KillDriver) Type() Type           { return TypeKillDriver }
+func (*DriverStateChanged) Type() Type   { return TypeDriverStateChanged }
+func (*ClearCompleted) Type() Type       { return TypeClearCompleted }
+func (*SetCluster) Type() Type           { return TypeSetCluster }
+
+// commandOf makes an empty command of a type; nil for a type that this binary does not know.
+func commandOf(t Type) Command {
+	switch t {
+	case TypeRegisterWorker:
+		return new(RegisterWorker)
+	case TypeWorkerLost:
+		return new(WorkerLost)
+	case TypeWorkerReport:
+		return new(WorkerReport)
+	case TypeDecommissionWorker:
+		return new(DecommissionWorker)
+	case TypePruneWorkers:
+		return new(PruneWorkers)
+	case TypeRegisterApplication:
+		return new(RegisterApplication)
+	case TypeFinishApplication:
+		return new(FinishApplication)
+	case TypeRequestExecutors:
+		return new(RequestExecutors)
+	case TypeKillExecutors:
+		return new(KillExecutors)
+	case TypeExecutorStateChanged:
+		return new(ExecutorStateChanged)
+	case TypeApplyPlan:
+		return new(ApplyPlan)
+	case TypeSubmitDriver:
+		return new(SubmitDriver)
+	case TypeKillDriver:
+		return new(KillDriver)
+	case TypeDriverStateChanged:
+		return new(DriverStateChanged)
+	case TypeClearCompleted:
+		return new(ClearCompleted)
+	case TypeSetCluster:
+		return new(SetCluster)
+	}
+	return nil
+}
+
+var (
+	// ErrMalformed is the cause of a command, result or snapshot that cannot be decoded.
+	ErrMalformed = errors.New("fsm: malformed bytes")
+	// ErrUnknownCommand is the cause of a stop: the log holds a command of a newer release.
+	ErrUnknownCommand = errors.New("fsm: unknown command type; this master is older than the leader that wrote the log: upgrade it")
+)
+
+const headerSize = 4 // type (2 bytes, big-endian), flags, length of the request id
+
+// MaxRequestID is the longest request id, in bytes.
+const MaxRequestID = 255
+
+// Encode makes the log form of a command. requestID (at most MaxRequestID bytes) names the request that it carries out;
+// a second command with the same id changes nothing and is given the first one's result. Empty: not remembered.
+func Encode(c Command, requestID string) []byte {
+	if len(requestID) > MaxRequestID {
+		requestID = requestID[:MaxRequestID]
+	}
+	body := marshal(c)
+	out := make([]byte, 0, headerSize+len(requestID)+len(body))
+	out = binary.BigEndian.AppendUint16(out, uint16(c.Type()))
+	out = append(out, 0, byte(len(requestID)))
+	out = append(out, requestID...)
+	return append(out, body...)
+}
+
+// decoded is a command as it stands in the log. cmd is nil for an unknown but ignorable one.
+type decoded struct {
+	requestID string
+	cmd       Command
+}
+
+func decode(b []byte) (decoded, error) {
+	if len(b) < headerSize || len(b) < headerSize+int(b[3]) {
+		return decoded{}, fmt.Errorf("%w: a command of %d bytes", ErrMalformed, len(b))
+	}
+	t, flags := Type(binary.BigEndian.Uint16(b)), b[2]
+	d := decoded{requestID: string(b[headerSize : headerSize+int(b[3])])}
+	d.cmd = commandOf(t)
+	if d.cmd == nil {
+		if flags&flagIgnorable != 0 {
+			return d, nil
+		}
+		return decoded{}, fmt.Errorf("%w (type %d)", ErrUnknownCommand, t)
+	}
+	if err := unmarshal(b[headerSize+int(b[3]):], d.cmd); err != nil {
+		return decoded{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return d, nil
+}
+
+// Check tells whether bytes are a command that Apply would take. A door that takes commands from another master calls it
+// before they go to the log, since a command that cannot be decoded stops every master.
+func Check(b []byte) error {
+	d, err := decode(b)
+	if err == nil && d.cmd == nil {
+		err = ErrUnknownCommand
+	}
+	return err
+}

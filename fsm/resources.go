@@ -1,0 +1,61 @@
+package fsm
+
+import (
+	"maps"
+	"slices"
+)
+
+// pick takes the first free addresses of a worker for each need, as WorkerInfo.acquireResources does. ok is false where
+// there are too few; nothing is reserved either way.
+func pick(w *Worker, needs []ResourceAmount) (map[string][]string, bool) {
+	if len(needs) == 0 {
+		return nil, true
+	}
+	out := make(map[string][]string, len(needs))
+	for _, n := range needs {
+		used := w.ResourcesUsed[n.Name]
+		for _, addr := range w.Resources[n.Name] {
+			if len(out[n.Name]) == n.Amount {
+				break
+			}
+			if !slices.Contains(used, addr) {
+				out[n.Name] = append(out[n.Name], addr)
+			}
+		}
+		if len(out[n.Name]) < n.Amount {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+func addResources(used, res map[string][]string) map[string][]string {
+	if len(res) == 0 {
+		return used
+	}
+	out := maps.Clone(used)
+	if out == nil {
+		out = map[string][]string{}
+	}
+	for name, addrs := range res {
+		out[name] = append(slices.Clone(out[name]), addrs...)
+	}
+	return out
+}
+
+func subtractResources(used, res map[string][]string) map[string][]string {
+	if len(res) == 0 {
+		return used
+	}
+	out := map[string][]string{}
+	for name, addrs := range used {
+		left := slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return slices.Contains(res[name], a) })
+		if len(left) > 0 {
+			out[name] = left
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}

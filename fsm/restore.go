@@ -1,0 +1,146 @@
+package fsm
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// ReadSnapshot builds the state that a snapshot holds. The whole of it is checked before anything is believed.
+func ReadSnapshot(in io.Reader) (*State, error) {
+	r := bufio.NewReaderSize(in, 1<<16)
+	t := emptyState().begin()
+	sum := sha256.New()
+	for n := 0; ; n++ {
+		kind, body, frame, err := readFrame(r)
+		if err != nil {
+			return nil, fmt.Errorf("read record %d of a snapshot: %w", n, err)
+		}
+		if kind == recordEnd {
+			if !bytes.Equal(body, sum.Sum(nil)) {
+				return nil, fmt.Errorf("%w: the snapshot's digest is not that of its %d records", ErrMalformed, n)
+			}
+			return t.commit(), nil
+		}
+		if (n == 0) != (kind == recordHeader) {
+			return nil, fmt.Errorf("%w: record %d of a snapshot has kind %d", ErrMalformed, n, kind)
+		}
+		sum.Write(frame)
+		if err := t.restore(kind, body); err != nil {
+			return nil, fmt.Errorf("restore record %d of a snapshot: %w", n, err)
+		}
+	}
+}
+
+func readFrame(r *bufio.Reader) (kind byte, body, frame []byte, err error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, nil, fmt.Errorf("%w: the snapshot is cut short: %w", ErrMalformed, err)
+	}
+	size := binary.BigEndian.Uint32(head[1:])
+	if size > maxRecord {
+		return 0, nil, nil, fmt.Errorf("%w: a record of %d bytes", ErrMalformed, size)
+	}
+	// CopyN grows with what is really there, so a length that lies costs nothing.
+	var buf bytes.Buffer
+	buf.Write(head[:])
+	if _, err := io.CopyN(&buf, r, int64(size)+4); err != nil {
+		return 0, nil, nil, fmt.Errorf("%w: the snapshot is cut short: %w", ErrMalformed, err)
+	}
+	all := buf.Bytes()
+	frame = all[:len(all)-4]
+	if crc32.Checksum(frame, castagnoli) != binary.BigEndian.Uint32(all[len(all)-4:]) {
+		return 0, nil, nil, fmt.Errorf("%w: a record's checksum is wrong", ErrMalformed)
+	}
+	return head[0], frame[5:], frame, nil
+}
+
+var errFormat = errors.New("fsm: a snapshot of another format; it was written by another release: restore it with that one")
+
+// restore adds one record and all that is derived from it.
+func (t *txn) restore(kind byte, body []byte) error {
+	switch kind {
+	case recordHeader:
+		var h snapshotHeader
+		if err := unmarshal(body, &h); err != nil {
+			return err
+		}
+		if h.Format != snapshotFormat {
+			return fmt.Errorf("%w (format %d)", errFormat, h.Format)
+		}
+		t.c = h.Counters
+		return nil
+	case recordWorker:
+		return restoreAs(body, t.restoreWorker)
+	case recordApp:
+		return restoreAs(body, func(a *App) {
+			t.appIDs.Insert([]byte(a.ID), a.Seq)
+			t.appDrv.Insert(addressKey(a.DriverHost, a.DriverPort), a.Seq)
+			t.putApp(a)
+		})
+	case recordExecutor:
+		return restoreAs(body, func(e *Executor) {
+			t.execs.Insert(execKey(e.AppSeq, e.ID), e)
+			if !e.State.Finished() {
+				t.onWorker.Insert(workerExecKey(e), e)
+			}
+		})
+	case recordDriver:
+		return restoreAs(body, t.restoreDriver)
+	case recordCompletedApp:
+		return restoreAs(body, func(c *CompletedApp) { t.completedApps.Insert(seqKey(c.EndSeq), c) })
+	case recordCompletedDriver:
+		return restoreAs(body, func(d *Driver) { t.completedDrivers.Insert(seqKey(d.EndSeq), d) })
+	case recordRequest:
+		return restoreAs(body, func(r *request) {
+			t.requests.Insert([]byte(r.ID), r)
+			t.requestOrder.Insert(seqKey(r.Seq), r.ID)
+		})
+	}
+	return fmt.Errorf("%w: a record of kind %d", ErrMalformed, kind)
+}
+
+func restoreAs[T any](body []byte, add func(*T)) error {
+	v := new(T)
+	if err := unmarshal(body, v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	add(v)
+	return nil
+}
+
+func (t *txn) restoreWorker(w *Worker) {
+	t.putWorker(w)
+	if w.State != WorkerDead {
+		t.addresses.Insert(addressKey(w.Host, w.Port), w.ID)
+	}
+}
+
+func (t *txn) restoreDriver(d *Driver) {
+	t.drivers.Insert([]byte(d.ID), d)
+	if d.State == DriverSubmitted {
+		t.waitingDrivers.Insert(seqKey(d.Seq), d)
+	} else if d.WorkerID != "" {
+		t.driversOn.Insert(driverOnKey(d), d)
+	}
+}
+
+// Restore replaces the state by a snapshot's.
+func (m *Machine) Restore(r io.Reader) error {
+	s, err := ReadSnapshot(r)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state.Store(s)
+	for sub := range m.subs {
+		sub.push(s, nil)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package fsm
+
+import iradix "github.com/hashicorp/go-immutable-radix/v2"
+
+// txn is one log entry's change of the state: it reads its own writes, and becomes a State at the end. Records are
+// copied before they change (see edit*), so earlier States stay as they were.
+type txn struct {
+	c counters
+
+	workers          *iradix.Txn[*Worker]
+	addresses        *iradix.Txn[string]
+	apps             *iradix.Txn[*App]
+	appIDs           *iradix.Txn[uint64]
+	appDrv           *iradix.Txn[uint64]
+	wanting          *iradix.Txn[*App]
+	execs            *iradix.Txn[*Executor]
+	onWorker         *iradix.Txn[*Executor]
+	drivers          *iradix.Txn[*Driver]
+	waitingDrivers   *iradix.Txn[*Driver]
+	driversOn        *iradix.Txn[*Driver]
+	completedApps    *iradix.Txn[*CompletedApp]
+	completedDrivers *iradix.Txn[*Driver]
+	requests         *iradix.Txn[*request]
+	requestOrder     *iradix.Txn[string]
+
+	completedAppCount, completedDriverCount, requestCount int
+
+	events []Event
+}
+
+func (s *State) begin() *txn {
+	return &txn{
+		c:       s.c,
+		workers: s.workers.Txn(), addresses: s.addresses.Txn(),
+		apps: s.apps.Txn(), appIDs: s.appIDs.Txn(), appDrv: s.appDrv.Txn(), wanting: s.wanting.Txn(),
+		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
+		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
+		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
+		requests: s.requests.Txn(), requestOrder: s.requestOrder.Txn(),
+		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), requestCount: s.requests.Len(),
+	}
+}
+
+func (t *txn) commit() *State {
+	return &State{
+		c:       t.c,
+		workers: t.workers.Commit(), addresses: t.addresses.Commit(),
+		apps: t.apps.Commit(), appIDs: t.appIDs.Commit(), appDrv: t.appDrv.Commit(), wanting: t.wanting.Commit(),
+		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
+		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
+		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
+		requests: t.requests.Commit(), requestOrder: t.requestOrder.Commit(),
+	}
+}
+
+func (t *txn) emit(e Event) { t.events = append(t.events, e) }
+
+// list takes the records under a prefix before they are changed: an iterator does not survive a write.
+func list[T any](tx *iradix.Txn[T], prefix []byte) []T {
+	var out []T
+	it := tx.Root().Iterator()
+	if len(prefix) > 0 {
+		it.SeekPrefix(prefix)
+	}
+	for _, v, ok := it.Next(); ok; _, v, ok = it.Next() {
+		out = append(out, v)
+	}
+	return out
+}
+
+// first is the record with the smallest key.
+func first[T any](tx *iradix.Txn[T]) (key []byte, v T, ok bool) { return tx.Root().Minimum() }
+
+func (t *txn) worker(id string) (*Worker, bool) { return t.workers.Get([]byte(id)) }
+
+// editWorker gives a copy to change; putWorker makes it the record.
+func editWorker(w *Worker) *Worker {
+	c := *w
+	return &c
+}
+
+func (t *txn) putWorker(w *Worker) { t.workers.Insert([]byte(w.ID), w) }
+
+func (t *txn) app(id string) (*App, bool) {
+	seq, ok := t.appIDs.Get([]byte(id))
+	if !ok {
+		return nil, false
+	}
+	return t.apps.Get(seqKey(seq))
+}
+
+// editApp copies the profiles too, since their counts change with every executor.
+func editApp(a *App) *App {
+	c := *a
+	c.Profiles = append([]Profile(nil), a.Profiles...)
+	return &c
+}
+
+func (t *txn) putApp(a *App) {
+	key := seqKey(a.Seq)
+	t.apps.Insert(key, a)
+	if a.Wants() {
+		t.wanting.Insert(key, a)
+	} else {
+		t.wanting.Delete(key)
+	}
+}
+
+func editExecutor(e *Executor) *Executor {
+	c := *e
+	return &c
+}
+
+// putExecutor stores a live executor in both places.
+func (t *txn) putExecutor(e *Executor) {
+	t.execs.Insert(execKey(e.AppSeq, e.ID), e)
+	t.onWorker.Insert(workerExecKey(e), e)
+}
+
+func editDriver(d *Driver) *Driver {
+	c := *d
+	return &c
+}
+
+// reserve takes cores, memory and resources off a worker; release gives them back. Both change the record.
+func (t *txn) reserve(w *Worker, cores, memoryMB int, res map[string][]string) {
+	w = editWorker(w)
+	w.CoresUsed += cores
+	w.MemoryUsedMB += memoryMB
+	w.ResourcesUsed = addResources(w.ResourcesUsed, res)
+	t.putWorker(w)
+}
+
+func (t *txn) release(workerID string, cores, memoryMB int, res map[string][]string) {
+	w, ok := t.worker(workerID)
+	if !ok {
+		return // a dead worker that was dropped from the listing: nothing is used there
+	}
+	w = editWorker(w)
+	w.CoresUsed -= cores
+	w.MemoryUsedMB -= memoryMB
+	w.ResourcesUsed = subtractResources(w.ResourcesUsed, res)
+	t.putWorker(w)
+}
