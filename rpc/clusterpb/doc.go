@@ -1,0 +1,2 @@
+// Package clusterpb is the Go code of cluster.proto, made by scripts/generate.
+package clusterpb

@@ -1,0 +1,145 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/firesteel/firesteel/rpc/clusterpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+)
+
+// SparkAddress is where a Spark peer says that its own server listens.
+type SparkAddress struct {
+	Host string
+	Port int
+}
+
+// Candidate is a server of a first configuration.
+type Candidate struct {
+	ID          string
+	RaftAddress string
+}
+
+// Master is what a server needs of the master it serves for.
+type Master interface {
+	// ApplyLocal puts a command into the log; a *NotLeaderError where this master does not lead.
+	ApplyLocal(ctx context.Context, cmd []byte) (result []byte, index uint64, err error)
+	// ReadIndex gives the index that a linearizable read must wait for; a *NotLeaderError as above.
+	ReadIndex(ctx context.Context) (uint64, error)
+	// Promise binds this master to one first configuration for a while.
+	Promise(ctx context.Context, bootstrapper string, servers []Candidate) error
+	// Relay sends one-way messages over a connection that a Spark peer opened to this master; ErrNoPeer if there is none.
+	Relay(ctx context.Context, peer SparkAddress, endpoint string, payloads [][]byte) error
+	// PeerGone takes note that a Spark peer's connection to another master has ended.
+	PeerGone(ctx context.Context, peer SparkAddress) error
+}
+
+// ServerConfig of a Server.
+type ServerConfig struct {
+	Master  Master
+	Workers clusterpb.WorkersServer
+}
+
+// Server serves a master's gRPC port.
+type Server struct {
+	grpc *grpc.Server
+	done chan error
+}
+
+// maxMessage bounds one message, in bytes: an application's description is the largest thing that travels.
+const maxMessage = 64 << 20
+
+// NewServer makes a server; Serve starts it.
+func NewServer(cfg ServerConfig) *Server {
+	s := &Server{done: make(chan error, 1), grpc: grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 15 * time.Second, Timeout: 5 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+	)}
+	clusterpb.RegisterMastersServer(s.grpc, &masters{m: cfg.Master})
+	clusterpb.RegisterWorkersServer(s.grpc, cfg.Workers)
+	return s
+}
+
+// Serve takes connections until Close.
+func (s *Server) Serve(ln net.Listener) { go func() { s.done <- s.grpc.Serve(ln) }() }
+
+// Close ends every call and waits for the server. Sessions never end by themselves, so it does not wait for them.
+func (s *Server) Close() error {
+	s.grpc.Stop()
+	if err := <-s.done; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve gRPC: %w", err)
+	}
+	return nil
+}
+
+type masters struct {
+	clusterpb.UnimplementedMastersServer
+	m Master
+}
+
+func (s *masters) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*clusterpb.ProposeReply, error) {
+	result, index, err := s.m.ApplyLocal(ctx, r.GetCommand())
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &clusterpb.ProposeReply{Result: result, Index: index}, nil
+}
+
+func (s *masters) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexReply, error) {
+	index, err := s.m.ReadIndex(ctx)
+	if err != nil {
+		return nil, asStatus(err)
+	}
+	return &clusterpb.ReadIndexReply{Index: index}, nil
+}
+
+func (s *masters) Promise(ctx context.Context, r *clusterpb.PromiseRequest) (*clusterpb.PromiseReply, error) {
+	servers := make([]Candidate, 0, len(r.GetServers()))
+	for _, c := range r.GetServers() {
+		servers = append(servers, Candidate{ID: c.GetId(), RaftAddress: c.GetRaftAddress()})
+	}
+	if err := s.m.Promise(ctx, r.GetBootstrapper(), servers); err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return &clusterpb.PromiseReply{}, nil
+}
+
+func (s *masters) Relay(ctx context.Context, r *clusterpb.RelayRequest) (*clusterpb.RelayReply, error) {
+	if err := s.m.Relay(ctx, address(r.GetPeer()), r.GetEndpoint(), r.GetPayloads()); err != nil {
+		return nil, asStatus(err)
+	}
+	return &clusterpb.RelayReply{}, nil
+}
+
+func (s *masters) PeerGone(ctx context.Context, r *clusterpb.PeerGoneRequest) (*clusterpb.PeerGoneReply, error) {
+	if err := s.m.PeerGone(ctx, address(r.GetPeer())); err != nil {
+		return nil, asStatus(err)
+	}
+	return &clusterpb.PeerGoneReply{}, nil
+}
+
+func address(a *clusterpb.SparkAddress) SparkAddress {
+	return SparkAddress{Host: a.GetHost(), Port: int(a.GetPort())}
+}
+
+// asStatus keeps what a caller decides by: not the leader, no such peer, out of time; the rest is UNAVAILABLE, which
+// means "unknown, ask again".
+func asStatus(err error) error {
+	var n *NotLeaderError
+	switch {
+	case errors.As(err, &n):
+		return n.GRPCStatus().Err()
+	case errors.Is(err, ErrNoPeer):
+		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, err.Error())
+	}
+	return status.Error(codes.Unavailable, err.Error())
+}
