@@ -1,0 +1,56 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/firesteel/firesteel/fsm"
+)
+
+// Master is what the pages need of the master that serves them.
+type Master interface {
+	// State is the replicated state as this master has applied it.
+	State() *fsm.State
+	// Leading tells whether this master leads and its duties run.
+	Leading() bool
+	// URL is its own spark://host:port.
+	URL() string
+	// LastHeartbeat is when a worker was last heard of, in milliseconds since the epoch; 0 where this master does not know.
+	LastHeartbeat(workerID string) int64
+	// Cluster is the answer to GET /v1/cluster.
+	Cluster() Cluster
+}
+
+// Cluster is the answer to GET /v1/cluster on the ports 7077 and 8080 of any master.
+type Cluster struct {
+	ClusterID string       `json:"clusterId"` // empty until the first leader has named it
+	Leader    string       `json:"leader"`    // id; empty while nobody leads
+	Term      uint64       `json:"term"`
+	Masters   []MasterInfo `json:"masters"` // by id
+	GossipKey bool         `json:"gossipKey"`
+}
+
+// MasterInfo is one master. Addresses are host:port, or a URL where the name says so.
+type MasterInfo struct {
+	ID     string `json:"id"`
+	Spark  string `json:"spark"`
+	Web    string `json:"web"`
+	REST   string `json:"rest,omitempty"`
+	RPC    string `json:"rpc"`
+	Gossip string `json:"gossip"`
+	Raft   string `json:"raft"`
+	Leader bool   `json:"leader"`
+	Alive  bool   `json:"alive"` // gossip sees it
+	Voter  bool   `json:"voter"` // of the Raft configuration
+}
+
+// ClusterHandler serves GET /v1/cluster.
+func ClusterHandler(m Master) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json;charset=utf-8")
+		w.Header().Set("Cache-Control", "no-cache, no-store, must-revalidate")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		_ = e.Encode(m.Cluster()) // a client that has gone away is told nothing
+	})
+}
