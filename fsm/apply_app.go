@@ -17,6 +17,7 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	driver := addressKey(in.DriverHost, in.DriverPort)
 	if seq, ok := t.appDrv.Get(driver); ok {
 		if a, ok := t.apps.Get(seqKey(seq)); ok {
+			t.emit(Event{Kind: AppRegisteredAgain, App: a})
 			return AppRegistered{AppID: a.ID, Duplicate: true}, nil
 		}
 	}
@@ -120,7 +121,7 @@ func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int)
 	// The event carries the driver's ref, which the completed record has no use for.
 	told := editApp(final)
 	told.DriverRef = a.DriverRef
-	t.emit(Event{Kind: AppEnded, App: told, Message: message})
+	t.emit(Event{Kind: AppEnded, App: told, Executors: done.Executors, Message: message})
 }
 
 func (t *txn) requestExecutors(c *RequestExecutors) (any, *Refusal) {

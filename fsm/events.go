@@ -10,7 +10,9 @@ const (
 	WorkerGone
 	// AppChanged: registered, or with other targets.
 	AppChanged
-	// AppEnded: App is the final record.
+	// AppRegisteredAgain: the driver of a live application has asked once more, so it may lack the first answer.
+	AppRegisteredAgain
+	// AppEnded: App is the final record with the driver's ref, Executors are all that it had and are still known.
 	AppEnded
 	// ExecutorPlaced: should be started on its worker (state LAUNCHING).
 	ExecutorPlaced
@@ -26,11 +28,12 @@ const (
 
 // Event is one consequence of a command, for the duties of the leader. The records in it are those of the new state.
 type Event struct {
-	Index    uint64
-	Kind     EventKind
-	Worker   *Worker
-	App      *App
-	Executor *Executor
-	Driver   *Driver
-	Message  string
+	Index     uint64
+	Kind      EventKind
+	Worker    *Worker
+	App       *App
+	Executor  *Executor
+	Executors []*Executor
+	Driver    *Driver
+	Message   string
 }
