@@ -1,0 +1,106 @@
+package raftnode
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/hashicorp/raft"
+)
+
+// peerTransport is what the node needs of a transport: raft's own, with pre-vote and Close.
+type peerTransport interface {
+	raft.Transport
+	raft.WithPreVote
+	raft.WithClose
+}
+
+// transport wraps another one: it holds outgoing appends back while the gate is shut, and it can hand the node an RPC of
+// its own making.
+type transport struct {
+	peerTransport
+	gate *gate
+	rpcs chan raft.RPC
+	stop chan struct{}
+	once sync.Once
+	done sync.WaitGroup
+}
+
+var _ peerTransport = (*transport)(nil)
+
+func newTransport(inner peerTransport, gate *gate) *transport {
+	t := &transport{peerTransport: inner, gate: gate, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+	t.done.Go(t.relay)
+	return t
+}
+
+// relay moves what peers send to the channel that raft reads.
+func (t *transport) relay() {
+	for {
+		select {
+		case rpc := <-t.peerTransport.Consumer():
+			select {
+			case t.rpcs <- rpc:
+			case <-t.stop:
+				return
+			}
+		case <-t.stop:
+			return
+		}
+	}
+}
+
+// Consumer implements raft.Transport.
+func (t *transport) Consumer() <-chan raft.RPC { return t.rpcs }
+
+// Close implements raft.WithClose.
+func (t *transport) Close() error {
+	t.once.Do(func() { close(t.stop) })
+	err := t.peerTransport.Close()
+	t.done.Wait()
+	return err
+}
+
+// AppendEntriesPipeline implements raft.Transport. Pipelining is off: a pipeline sends keep-alives of its own past the
+// gate, and it costs latency under load (hashicorp/raft pull request 541).
+func (t *transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
+}
+
+// AppendEntries implements raft.Transport; heartbeats are appends too.
+func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	if t.gate.isShut() {
+		return fmt.Errorf("%w: not telling %s that this node leads", ErrStalled, id)
+	}
+	return t.peerTransport.AppendEntries(id, target, args, resp)
+}
+
+// InstallSnapshot implements raft.Transport; a follower takes it for a sign of its leader as well.
+func (t *transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	if t.gate.isShut() {
+		return fmt.Errorf("%w: not sending a snapshot to %s", ErrStalled, id)
+	}
+	return t.peerTransport.InstallSnapshot(id, target, args, resp, data)
+}
+
+// timeoutNow makes this node a candidate at once, as the message of a planned leadership transfer does.
+func (t *transport) timeoutNow(ctx context.Context) error {
+	answer := make(chan raft.RPCResponse, 1)
+	request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
+	select {
+	case t.rpcs <- raft.RPC{Command: request, RespChan: answer}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.stop:
+		return ErrClosed
+	}
+	select {
+	case a := <-answer:
+		return a.Error
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.stop:
+		return ErrClosed
+	}
+}
