@@ -845,8 +845,10 @@ type Hello struct {
 	Executors      []*ExecutorReport `protobuf:"bytes,11,rep,name=executors,proto3" json:"executors,omitempty"`
 	Drivers        []string          `protobuf:"bytes,12,rep,name=drivers,proto3" json:"drivers,omitempty"`
 	Decommissioned bool              `protobuf:"varint,13,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Applications whose directories this worker keeps: it is told of those that are over.
+	Applications  []string `protobuf:"bytes,14,rep,name=applications,proto3" json:"applications,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -968,6 +970,13 @@ func (x *Hello) GetDecommissioned() bool {
 		return x.Decommissioned
 	}
 	return false
+}
+
+func (x *Hello) GetApplications() []string {
+	if x != nil {
+		return x.Applications
+	}
+	return nil
 }
 
 type SparkHome struct {
@@ -1819,7 +1828,7 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\theartbeat\x18\x03 \x01(\v2\x1f.firesteel.cluster.v1.HeartbeatH\x00R\theartbeat\x12Q\n" +
 	"\x0fdecommissioning\x18\x04 \x01(\v2%.firesteel.cluster.v1.DecommissioningH\x00R\x0fdecommissioning\x129\n" +
 	"\agoodbye\x18\x05 \x01(\v2\x1d.firesteel.cluster.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
-	"\amessage\"\xb5\x04\n" +
+	"\amessage\"\xd9\x04\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x12\n" +
@@ -1835,7 +1844,8 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	" \x01(\x04R\bseenTerm\x12B\n" +
 	"\texecutors\x18\v \x03(\v2$.firesteel.cluster.v1.ExecutorReportR\texecutors\x12\x18\n" +
 	"\adrivers\x18\f \x03(\tR\adrivers\x12&\n" +
-	"\x0edecommissioned\x18\r \x01(\bR\x0edecommissioned\x1a]\n" +
+	"\x0edecommissioned\x18\r \x01(\bR\x0edecommissioned\x12\"\n" +
+	"\fapplications\x18\x0e \x03(\tR\fapplications\x1a]\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
 	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01\";\n" +
