@@ -1,0 +1,152 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// runner carries one executor from its launch to its one final report
+// (Spark: ExecutorRunner). It lives in one goroutine.
+type runner struct {
+	spec   ExecutorSpec
+	cfg    *ExecutorsConfig
+	dirs   *scratch
+	spawn  *Spawner
+	log    *slog.Logger
+	report func(state ExecutorState, message string, exitCode *int)
+
+	kill chan string // receives the reason, once; buffered
+}
+
+func (r *runner) run() {
+	dir, err := r.makeDir()
+	if err != nil {
+		r.report(Failed, err.Error(), nil)
+		return
+	}
+	select {
+	case reason := <-r.kill:
+		r.report(Killed, reason, nil)
+		return
+	default:
+	}
+	p, err := r.start(dir)
+	if err != nil {
+		r.log.Error("executor cannot be started", "err", err)
+		r.report(Failed, fmt.Sprintf("Error running executor: %v", err), nil)
+		return
+	}
+	r.log.Info("executor started", "pid", p.pid, "dir", dir)
+	r.report(Running, "", nil)
+	r.await(p)
+}
+
+func (r *runner) await(p *process) {
+	select {
+	case <-p.exited:
+		code := p.code
+		r.log.Info("executor exited", "code", code)
+		r.report(Exited, fmt.Sprintf("Command exited with code %d", code), &code)
+	case reason := <-r.kill:
+		r.log.Info("executor is being killed", "reason", reason)
+		if err := p.terminate(r.cfg.KillGrace); err != nil {
+			r.log.Warn("executor could not be signalled", "err", err)
+		}
+		code := p.code
+		r.report(Killed, reason, &code)
+	}
+}
+
+// makeDir makes <work>/<app>/<executor>, which must not be there yet: an
+// executor directory belongs to one run only.
+func (r *runner) makeDir() (string, error) {
+	if err := r.spec.validate(); err != nil {
+		return "", err
+	}
+	app := filepath.Join(r.cfg.WorkDir, r.spec.AppID)
+	if err := os.MkdirAll(app, 0o755); err != nil {
+		return "", fmt.Errorf("Failed to create directory %s: %w", app, err) //nolint:staticcheck // Spark's text
+	}
+	dir := filepath.Join(app, fmt.Sprint(r.spec.ExecID))
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return "", fmt.Errorf("Failed to create directory %s: it exists already, so this executor ran here before", dir) //nolint:staticcheck
+	case err != nil:
+		return "", fmt.Errorf("Failed to create directory %s: %w", dir, err) //nolint:staticcheck
+	}
+	return dir, nil
+}
+
+func (r *runner) start(dir string) (*process, error) {
+	local, err := r.dirs.forApp(r.spec.AppID)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := writeResourcesFile(dir, executorComponent, r.spec.Resources)
+	if err != nil {
+		return nil, err
+	}
+	launch, err := BuildCommand(r.spec, CommandConfig{
+		Identity: r.cfg.Identity, Env: r.cfg.Env, LocalDirs: local, ResourcesFile: resources,
+		AuthSecret: r.cfg.AuthSecret, NodeSSL: r.cfg.NodeSSL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	quoted := quoteArgs(redactArgs(r.cfg.Redaction, launch.Args))
+	r.log.Info("launching executor", "command", quoted)
+
+	logs, err := openLogs(dir, launchHeader("Spark Executor Command", quoted))
+	if err != nil {
+		return nil, err
+	}
+	defer logs.close() // the child has its own copies
+	cmd := &exec.Cmd{
+		Path: launch.Args[0], Args: launch.Args, Env: launch.Env, Dir: dir,
+		Stdout: logs.stdout, Stderr: logs.stderr,
+	}
+	return startProcess(r.spawn, cmd)
+}
+
+// launchHeader is what Spark writes on top of stderr.
+func launchHeader(title, quoted string) string {
+	return fmt.Sprintf("%s: %s\n%s\n\n", title, quoted, strings.Repeat("=", 40))
+}
+
+type logFiles struct{ stdout, stderr *os.File }
+
+// openLogs makes stdout and stderr. The child writes to them itself, so no log
+// line depends on the worker's life or pace.
+func openLogs(dir, header string) (logFiles, error) {
+	const flags = os.O_CREATE | os.O_TRUNC | os.O_WRONLY | os.O_APPEND
+	stdout, err := os.OpenFile(filepath.Join(dir, "stdout"), flags, 0o644)
+	if err != nil {
+		return logFiles{}, err
+	}
+	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), flags, 0o644)
+	if err != nil {
+		stdout.Close()
+		return logFiles{}, err
+	}
+	files := logFiles{stdout: stdout, stderr: stderr}
+	if _, err := stderr.WriteString(header); err != nil {
+		files.close()
+		return logFiles{}, fmt.Errorf("log file %s: %w", stderr.Name(), err)
+	}
+	return files, nil
+}
+
+func (l logFiles) close() {
+	l.stdout.Close()
+	l.stderr.Close()
+}
+
+const defaultKillGrace = 10 * time.Second // Spark: EXECUTOR_TERMINATE_TIMEOUT_MS

@@ -1,0 +1,116 @@
+package worker
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// scratch owns the local directories: one private root per configured
+// directory (spark-<uuid>), and per application one executor-<uuid> under each,
+// all of mode 700. Names are Spark's, so clean-up scripts keep working.
+type scratch struct {
+	log   *slog.Logger
+	mu    sync.Mutex
+	roots []string
+	apps  map[string][]string
+}
+
+// newScratch makes the private roots. A directory that cannot be used is left
+// out with a warning; if none is left that is an error.
+func newScratch(dirs []string, log *slog.Logger) (*scratch, error) {
+	s := &scratch{log: log, apps: make(map[string][]string)}
+	var errs []error
+	for _, dir := range dirs {
+		root, err := makePrivate(dir, "spark")
+		if err != nil {
+			log.Warn("local directory is left out", "dir", dir, "err", err)
+			errs = append(errs, err)
+			continue
+		}
+		s.roots = append(s.roots, root)
+	}
+	if len(s.roots) == 0 {
+		return nil, fmt.Errorf("no local directory can be used, set SPARK_LOCAL_DIRS to writable ones (%s): %w",
+			strings.Join(dirs, ","), errors.Join(errs...))
+	}
+	return s, nil
+}
+
+func makePrivate(parent, prefix string) (string, error) {
+	abs, err := filepath.Abs(parent)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(abs, 0o755); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(abs, prefix+"-"+newUUID())
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+// forApp gives the application's directories, and makes them on first use.
+func (s *scratch) forApp(appID string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if dirs, ok := s.apps[appID]; ok {
+		return dirs, nil
+	}
+	var dirs []string
+	var errs []error
+	for _, root := range s.roots {
+		dir, err := makePrivate(root, "executor")
+		if err != nil {
+			s.log.Warn("local directory is left out", "dir", root, "app", appID, "err", err)
+			errs = append(errs, err)
+			continue
+		}
+		dirs = append(dirs, dir)
+	}
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("no subfolder can be created in %s: %w", strings.Join(s.roots, ","), errors.Join(errs...))
+	}
+	s.apps[appID] = dirs
+	return dirs, nil
+}
+
+// free removes the application's directories.
+func (s *scratch) free(appID string) {
+	s.mu.Lock()
+	dirs := s.apps[appID]
+	delete(s.apps, appID)
+	s.mu.Unlock()
+	for _, dir := range dirs {
+		if err := os.RemoveAll(dir); err != nil {
+			s.log.Warn("local directory of a finished application cannot be removed", "dir", dir, "app", appID, "err", err)
+		}
+	}
+}
+
+// close removes everything.
+func (s *scratch) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, root := range s.roots {
+		if err := os.RemoveAll(root); err != nil {
+			s.log.Warn("local directory cannot be removed", "dir", root, "err", err)
+		}
+	}
+	clear(s.apps)
+}
+
+// newUUID gives a random (version 4) UUID.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
