@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -58,6 +59,9 @@ type Config struct {
 	ClusterID string // when set, a data directory of another cluster is refused; see Node.SetClusterID
 	DataDir   string // created if missing, mode 0700
 	Bind      string // host:port of the Raft listener; port 0 picks a free one
+	// Listener, where set, takes the place of Bind: a port shared with another protocol, told apart by the first byte ('R'
+	// and 'W' are Raft's). The node closes it.
+	Listener  net.Listener
 	Advertise string // host:port that the others dial; default: the bound address
 	Profile   Profile
 	Logger    *slog.Logger

@@ -66,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := listenStream(cfg.Bind, cfg.Advertise)
+	stream, err := openStream(&cfg)
 	if err != nil {
 		return nil, errors.Join(err, store.closer.Close())
 	}
@@ -78,6 +78,13 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, errors.Join(err, network.Close(), store.closer.Close())
 	}
 	return n, nil
+}
+
+func openStream(cfg *Config) (*streamLayer, error) {
+	if cfg.Listener != nil {
+		return newStream(cfg.Listener, cfg.Advertise)
+	}
+	return listenStream(cfg.Bind, cfg.Advertise)
 }
 
 // parts are what a node is put together from; tests bring their own.

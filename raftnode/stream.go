@@ -51,7 +51,12 @@ func listenStream(bind, advertise string) (*streamLayer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for raft on %s: %w", bind, err)
 	}
-	advertise, err = advertisedAddress(listener.Addr().(*net.TCPAddr), advertise)
+	return newStream(listener, advertise)
+}
+
+// newStream serves the Raft port on a listener that is open already; on an error it closes it.
+func newStream(listener net.Listener, advertise string) (*streamLayer, error) {
+	advertise, err := advertisedAddress(listener.Addr().(*net.TCPAddr), advertise)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
