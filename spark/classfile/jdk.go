@@ -42,13 +42,14 @@ var jdkSerializable = map[string]bool{
 // trace element gained fields in JDK 9, which a JDK 8 skips.
 var jdkClasses = makeJDKClasses()
 
-// JDKClasses lists the names of the JDK classes that Describe knows, in no particular order.
-func JDKClasses() []string {
-	names := make([]string, 0, len(jdkClasses))
-	for name := range jdkClasses {
-		names = append(names, name)
-	}
-	return names
+// MaxJDKDepth is the length of the longest chain of superclasses among the JDK's constants.
+const MaxJDKDepth = 4
+
+// JDK gives one of the JDK's classes that this package knows as constants, or one of the arrays of them
+// that occur in deploy messages. The descriptor is shared.
+func JDK(name string) (*javaser.ClassDesc, bool) {
+	d, ok := jdkClasses[name]
+	return d, ok
 }
 
 func makeJDKClasses() map[string]*javaser.ClassDesc {
@@ -91,5 +92,8 @@ func makeJDKClasses() map[string]*javaser.ClassDesc {
 	add("java.io.IOException", 7818375828146090155, plain, "java.lang.Exception")
 	add("java.util.NoSuchElementException", 6769829250639411880, plain, "java.lang.RuntimeException")
 	add("java.util.concurrent.TimeoutException", 1900926677490660714, plain, "java.lang.Exception")
+	for _, array := range []string{"[Ljava.lang.Object;", "[Ljava.lang.String;", "[Ljava.lang.StackTraceElement;", "[B", "[I", "[J"} {
+		add(array, arraySUID(array, accPublic), plain, "")
+	}
 	return m
 }
