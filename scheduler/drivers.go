@@ -1,0 +1,90 @@
+package scheduler
+
+import (
+	"math/rand/v2"
+
+	"github.com/firesteel/firesteel/fsm"
+)
+
+// drivers places waiting drivers in the order of their submission. One that does not fit is passed by later ones.
+func (p *pass) drivers() {
+	running := p.state.DriverCount() - p.state.WaitingDriverCount()
+	pick := p.firstFit
+	for d := range p.state.WaitingDrivers() {
+		if p.set.MaxDrivers > 0 && running >= p.set.MaxDrivers {
+			return // Master.schedule looks at the rest too, and places none of them
+		}
+		v := p.capacity()
+		if p.set.SpreadOutDrivers && p.ring == nil {
+			p.ring = shuffled(len(v.slots), p.in.Seed)
+			pick = p.nextInRing
+		}
+		n := driverNeed(d)
+		i, ok := int32(0), false
+		if !v.hopeless(&n) {
+			i, ok = pick(v, &n)
+		}
+		if !ok {
+			p.driverUnplaced(v, d, &n)
+			continue
+		}
+		v.take(i, n.cores, n.memory, n.resources, 1)
+		p.out.Plan.Drivers = append(p.out.Plan.Drivers, fsm.DriverPlacement{DriverID: d.ID, WorkerID: v.slots[i].w.ID})
+		running++
+	}
+}
+
+func driverNeed(d *fsm.Driver) need {
+	return need{build: d.Build, cores: max(d.Cores, 1), memory: d.MemoryMB, resources: d.Needs}
+}
+
+// shuffled is the order of the ring. Workers without a free core are left out of it: they could take no driver, and a
+// permutation of the others is as random without them.
+func shuffled(n int, seed uint64) []int32 {
+	ring := make([]int32, n)
+	for i := range ring {
+		ring[i] = int32(i)
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	r.Shuffle(n, func(i, j int) { ring[i], ring[j] = ring[j], ring[i] })
+	return ring
+}
+
+// nextInRing goes round once, from behind the worker that was looked at last.
+func (p *pass) nextInRing(v *view, n *need) (int32, bool) {
+	q := v.search(n)
+	for range p.ring {
+		i := p.ring[p.ringPos]
+		p.ringPos = (p.ringPos + 1) % len(p.ring)
+		if q.fits(&v.slots[i]) {
+			return i, true
+		}
+	}
+	v.gaveUp(&q)
+	return 0, false
+}
+
+// firstFit takes the first worker by id. A search for the same shape goes on where the last one ended, since what was
+// too small then is not larger now.
+func (p *pass) firstFit(v *view, n *need) (int32, bool) {
+	key := shape{coresOfBuild{n.build, n.cores}, n.memory}
+	start := 0
+	if len(n.resources) == 0 {
+		start = v.firstFit[key]
+	}
+	q := v.search(n)
+	for i := start; i < len(v.slots); i++ {
+		if q.fits(&v.slots[i]) {
+			if len(n.resources) == 0 {
+				v.firstFit[key] = i
+			}
+			return int32(i), true
+		}
+	}
+	if start == 0 {
+		v.gaveUp(&q)
+	} else {
+		v.firstFit[key] = len(v.slots)
+	}
+	return 0, false
+}

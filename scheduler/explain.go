@@ -1,0 +1,168 @@
+package scheduler
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/firesteel/firesteel/fsm"
+)
+
+// maxUnplaced bounds what one pass says about what it could not place.
+const maxUnplaced = 8
+
+// Unplaced is something that waits, and why.
+type Unplaced struct {
+	AppID    string // of an application, with the profile that got no executor
+	Profile  int
+	DriverID string // or of a driver
+	// Never is set where no worker that the cluster has now could take it even if it were empty.
+	Never  bool
+	Reason string // for a person to read
+}
+
+// driverUnplaced notes a driver where Master.schedule warns: always in first-fit mode; where drivers are spread, only if
+// there is an idle worker and the driver does not fit even there.
+func (p *pass) driverUnplaced(v *view, d *fsm.Driver, n *need) {
+	if len(p.out.Unplaced) >= maxUnplaced || p.set.SpreadOutDrivers && !v.anyIdle() {
+		return
+	}
+	u := Unplaced{DriverID: d.ID}
+	u.Reason, u.Never = why(p.state, p.in.Exclude, n)
+	p.out.Unplaced = append(p.out.Unplaced, u)
+}
+
+func (v *view) anyIdle() bool {
+	for i := range v.slots {
+		if v.slots[i].idle {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyAppUnplaced notes the application of a cluster that has just one, which has no executor and gets none.
+func (p *pass) onlyAppUnplaced() {
+	if p.state.AppCount() != 1 || len(p.out.Plan.Executors) > 0 {
+		return
+	}
+	for a := range p.state.WantingApps() {
+		for i := range a.Profiles {
+			if a.Profiles[i].Live > 0 {
+				return
+			}
+		}
+		p.out.Unplaced = appUnplaced(p.out.Unplaced, p.state, p.in.Exclude, a, nil)
+	}
+}
+
+// appUnplaced adds the profiles that want an executor and are not placed.
+func appUnplaced(out []Unplaced, s *fsm.State, exclude func(string) bool, a *fsm.App, placed map[int]bool) []Unplaced {
+	for i := range a.Profiles {
+		d := demandOf(a, &a.Profiles[i], a.CoresLeft())
+		if d.slots <= 0 || d.coresLeft < d.cores || placed[a.Profiles[i].ID] {
+			continue
+		}
+		u := Unplaced{AppID: a.ID, Profile: a.Profiles[i].ID}
+		u.Reason, u.Never = why(s, exclude, &d.need)
+		out = append(out, u)
+	}
+	return out
+}
+
+// Explain tells for every waiting driver and for every profile of an application that wants executors and would be
+// given none by a pass now, why not. It looks at every worker for each of them: it is for a person's question, not for
+// every pass. appID, where set, asks about one application only.
+func Explain(s *fsm.State, set Settings, in Input, appID string) []Unplaced {
+	plan := Plan(s, set, in).Plan
+	var out []Unplaced
+	if appID == "" {
+		out = explainDrivers(s, set, in, plan)
+	}
+	placed := map[uint64]map[int]bool{}
+	for _, e := range plan.Executors {
+		if placed[e.AppSeq] == nil {
+			placed[e.AppSeq] = map[int]bool{}
+		}
+		placed[e.AppSeq][e.Profile] = true
+	}
+	for a := range s.WantingApps() {
+		if appID == "" || a.ID == appID {
+			out = appUnplaced(out, s, in.Exclude, a, placed[a.Seq])
+		}
+	}
+	return out
+}
+
+func explainDrivers(s *fsm.State, set Settings, in Input, plan fsm.ApplyPlan) (out []Unplaced) {
+	placed := map[string]bool{}
+	for _, d := range plan.Drivers {
+		placed[d.DriverID] = true
+	}
+	running := s.DriverCount() - s.WaitingDriverCount() + len(plan.Drivers)
+	for d := range s.WaitingDrivers() {
+		if placed[d.ID] {
+			continue
+		}
+		u := Unplaced{DriverID: d.ID}
+		n := driverNeed(d)
+		u.Reason, u.Never = why(s, in.Exclude, &n)
+		if !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
+			u.Reason = fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
+		}
+		out = append(out, u)
+	}
+	return out
+}
+
+// why says what stands between a need and the workers. never: no worker could take it even if it were empty.
+func why(s *fsm.State, exclude func(string) bool, n *need) (reason string, never bool) {
+	alive, run, large, doubted := 0, 0, 0, 0
+	maxCores, maxMemory := 0, 0
+	for w := range s.Workers() {
+		if w.State != fsm.WorkerAlive {
+			continue
+		}
+		alive++
+		if !w.Runs(n.build) {
+			continue
+		}
+		run++
+		maxCores, maxMemory = max(maxCores, w.Cores), max(maxMemory, w.MemoryMB)
+		if w.Cores < n.cores || w.MemoryMB < n.memory || !ownsResources(w, n.resources) {
+			continue
+		}
+		large++
+		if exclude != nil && exclude(w.ID) {
+			doubted++
+		}
+	}
+	switch {
+	case alive == 0:
+		return "no worker is ALIVE", false
+	case run == 0:
+		return fmt.Sprintf("no worker runs Spark build %s (%d workers are ALIVE)", n.build, alive), true
+	case large == 0:
+		return fmt.Sprintf("asks for %s on one worker; no worker has that (most cores %d, most memory %d MiB)", n, maxCores, maxMemory), true
+	case doubted == large:
+		return fmt.Sprintf("the %d workers that are large enough are suspects, or have not said yet what they run", large), false
+	}
+	return fmt.Sprintf("waits for room: asks for %s on one worker, %d of %d ALIVE workers are large enough", n, large, alive), false
+}
+
+func ownsResources(w *fsm.Worker, needs []fsm.ResourceAmount) bool {
+	for _, r := range needs {
+		if len(w.Resources[r.Name]) < r.Amount {
+			return false
+		}
+	}
+	return true
+}
+
+func (n *need) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d cores and %d MiB", n.cores, n.memory)
+	for _, r := range n.resources {
+		fmt.Fprintf(&b, ", %d of %s", r.Amount, r.Name)
+	}
+	return b.String()
+}

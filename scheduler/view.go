@@ -1,0 +1,274 @@
+package scheduler
+
+import (
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/firesteel/firesteel/fsm"
+)
+
+// need is what one executor, or one driver, takes from a worker.
+type need struct {
+	build     string
+	cores     int // at least 1
+	memory    int // MiB
+	resources []fsm.ResourceAmount
+}
+
+// slot is a worker that could take something, with what is still free on it in this pass.
+type slot struct {
+	w      *fsm.Worker
+	cores  int
+	memory int
+	key    int            // its place by the policy; see view.less
+	taken  map[string]int // addresses of custom resources that this pass has given away
+	idle   bool           // nothing ran on it, and this pass has placed nothing there
+
+	// A worker's builds are looked at only when one is asked for, and then remembered: bit i stands for builds[i].
+	known, runs uint64
+}
+
+// free is how many addresses of a custom resource are left.
+func (s *slot) free(name string) int { return s.w.ResourcesFree(name) - s.taken[name] }
+
+// hasResources tells whether n needs fit at once.
+func (s *slot) hasResources(needs []fsm.ResourceAmount, n int) bool {
+	for i := range needs {
+		if s.free(needs[i].Name) < n*needs[i].Amount {
+			return false
+		}
+	}
+	return true
+}
+
+// view is the free capacity of the cluster in one pass. Capacity only shrinks in a pass, which is what the caches rest on.
+type view struct {
+	policy Policy
+	slots  []slot  // by worker id; only eligible workers with something free
+	order  []int32 // slots that still have something free, in the policy's order; valid if sorted
+	sorted bool
+
+	builds []string
+	// atMost is, for a build and a core count, the most memory that is free on any worker that runs the one and has the
+	// other: what asks for more fails without another look.
+	atMost map[coresOfBuild]int
+	// failed holds needs with custom resources that found no worker.
+	failed map[string]struct{}
+	// firstFit is where the search for a driver of a shape goes on in first-fit mode.
+	firstFit map[shape]int
+
+	open    []int32 // scratch of assign
+	granted []grant
+	scratch []byte
+}
+
+type coresOfBuild struct {
+	build string
+	cores int
+}
+
+type shape struct {
+	coresOfBuild
+	memory int
+}
+
+// views are reused: a pass over thousands of workers should not cost a fresh half megabyte each time.
+var views = sync.Pool{New: func() any {
+	return &view{atMost: map[coresOfBuild]int{}, failed: map[string]struct{}{}, firstFit: map[shape]int{}}
+}}
+
+// newView takes what is free on every worker that may be given something. release gives the memory back.
+func newView(s *fsm.State, policy Policy, exclude func(string) bool) *view {
+	v := views.Get().(*view)
+	v.policy = policy
+	v.slots = slices.Grow(v.slots, s.WorkerCount())
+	for w := range s.Workers() {
+		if w.State != fsm.WorkerAlive || w.CoresFree() <= 0 || w.MemoryFreeMB() <= 0 || exclude != nil && exclude(w.ID) {
+			continue
+		}
+		v.slots = append(v.slots, slot{
+			w: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), idle: w.CoresUsed == 0 && w.MemoryUsedMB == 0,
+		})
+	}
+	return v
+}
+
+func (v *view) release() {
+	clear(v.slots) // no worker record is kept alive by the pool
+	clear(v.builds)
+	clear(v.atMost)
+	clear(v.failed)
+	clear(v.firstFit)
+	v.slots, v.order, v.builds, v.sorted = v.slots[:0], v.order[:0], v.builds[:0], false
+	views.Put(v)
+}
+
+// less is the policy's order; the index of a slot stands for its worker's id.
+func (v *view) less(a, b int32) int {
+	if d := v.slots[a].key - v.slots[b].key; d != 0 {
+		return d
+	}
+	if v.policy.descending() {
+		return int(b - a)
+	}
+	return int(a - b)
+}
+
+// sort orders the workers by the policy, once; take keeps them ordered.
+func (v *view) sort() {
+	if v.sorted {
+		return
+	}
+	v.sorted = true
+	v.order = slices.Grow(v.order[:0], len(v.slots))
+	for i := range v.slots {
+		sl := &v.slots[i]
+		if sl.cores > 0 && sl.memory > 0 {
+			sl.key = v.policy.key(sl.cores, sl.memory)
+			v.order = append(v.order, int32(i))
+		}
+	}
+	if v.policy != WorkerID {
+		slices.SortFunc(v.order, v.less)
+	}
+}
+
+// buildBit gives the bit of a build, 0 where there are too many builds to remember.
+func (v *view) buildBit(build string) uint64 {
+	for i, b := range v.builds {
+		if b == build {
+			return 1 << i
+		}
+	}
+	if len(v.builds) == 64 {
+		return 0
+	}
+	v.builds = append(v.builds, build)
+	return 1 << (len(v.builds) - 1)
+}
+
+func (s *slot) runsBuild(build string, bit uint64) bool {
+	if bit == 0 {
+		return s.w.Runs(build)
+	}
+	if s.known&bit == 0 {
+		s.known |= bit
+		if s.w.Runs(build) {
+			s.runs |= bit
+		}
+	}
+	return s.runs&bit != 0
+}
+
+// hopeless tells that no worker can take this need, from what the pass has seen so far.
+func (v *view) hopeless(n *need) bool {
+	if most, ok := v.atMost[coresOfBuild{n.build, n.cores}]; ok && n.memory > most {
+		return true
+	}
+	if len(n.resources) == 0 || len(v.failed) == 0 {
+		return false
+	}
+	_, ok := v.failed[string(v.signature(n))]
+	return ok
+}
+
+// signature names a need with custom resources. Names and builds are separated by a byte that neither holds.
+func (v *view) signature(n *need) []byte {
+	b := append(v.scratch[:0], n.build...)
+	b = appendInt(append(b, 0), n.cores)
+	b = appendInt(b, n.memory)
+	for _, r := range n.resources {
+		b = append(append(b, r.Name...), 0)
+		b = appendInt(b, r.Amount)
+	}
+	v.scratch = b
+	return b
+}
+
+func appendInt(b []byte, n int) []byte {
+	for i := 0; i < 8; i++ {
+		b = append(b, byte(n>>(8*i)))
+	}
+	return b
+}
+
+// search walks slots and remembers, if none fits, what that says about later needs.
+type search struct {
+	n    *need
+	bit  uint64
+	most int // the most free memory on a worker with the build and the cores
+}
+
+func (v *view) search(n *need) search { return search{n: n, bit: v.buildBit(n.build), most: -1} }
+
+func (q *search) fits(s *slot) bool {
+	if s.cores < q.n.cores || s.memory < q.n.memory && s.memory <= q.most || !s.runsBuild(q.n.build, q.bit) {
+		return false
+	}
+	q.most = max(q.most, s.memory)
+	return s.memory >= q.n.memory && s.hasResources(q.n.resources, 1)
+}
+
+// gaveUp records a search that has looked at every worker and found none.
+func (v *view) gaveUp(q *search) {
+	v.atMost[coresOfBuild{q.n.build, q.n.cores}] = q.most
+	if len(q.n.resources) > 0 {
+		v.failed[string(v.signature(q.n))] = struct{}{}
+	}
+}
+
+// take books what has been placed on a slot and keeps the order.
+func (v *view) take(i int32, cores, memory int, res []fsm.ResourceAmount, times int) {
+	if !v.sorted {
+		v.book(i, cores, memory, res, times)
+		return
+	}
+	at := v.find(i)
+	v.book(i, cores, memory, res, times)
+	v.move(at, i)
+}
+
+func (v *view) book(i int32, cores, memory int, res []fsm.ResourceAmount, times int) {
+	s := &v.slots[i]
+	s.cores -= cores
+	s.memory -= memory
+	s.idle = false
+	for _, r := range res {
+		if s.taken == nil {
+			s.taken = map[string]int{}
+		}
+		s.taken[r.Name] += r.Amount * times
+	}
+}
+
+// find is the place of a slot in the order.
+func (v *view) find(i int32) int {
+	return sort.Search(len(v.order), func(j int) bool { return v.less(v.order[j], i) >= 0 })
+}
+
+// move brings the slot at a place to where it belongs now, or drops it if it has nothing left.
+func (v *view) move(at int, i int32) {
+	s := &v.slots[i]
+	v.order = slices.Delete(v.order, at, at+1)
+	if s.cores <= 0 || s.memory <= 0 {
+		return
+	}
+	s.key = v.policy.key(s.cores, s.memory)
+	v.order = slices.Insert(v.order, v.find(i), i)
+}
+
+// takeMany books many grants at once and then puts the order right in one go.
+func (v *view) takeMany(grants []grant, memory int, res []fsm.ResourceAmount) {
+	if len(grants) < len(v.order)/16 || len(grants) < 8 {
+		for _, g := range grants {
+			v.take(g.slot, g.cores, g.executors*memory, res, g.executors)
+		}
+		return
+	}
+	for _, g := range grants {
+		v.book(g.slot, g.cores, g.executors*memory, res, g.executors)
+	}
+	v.sorted = false
+	v.sort()
+}
