@@ -295,13 +295,13 @@ func (e *Executors) freeIfDone(appID string) {
 			done = false
 		}
 	}
+	var dirs []string
 	if done {
 		delete(e.finishedApps, appID)
+		dirs = e.dirs.take(appID) // still under the lock: a launch from now on gets new ones
 	}
 	e.mu.Unlock()
-	if done {
-		e.dirs.free(appID)
-	}
+	e.dirs.remove(appID, dirs)
 }
 
 // Wait returns when no executor runs, or when ctx ends.

@@ -82,12 +82,17 @@ func (s *scratch) forApp(appID string) ([]string, error) {
 	return dirs, nil
 }
 
-// free removes the application's directories.
-func (s *scratch) free(appID string) {
+// take forgets the application's directories and hands them over for removal.
+func (s *scratch) take(appID string) []string {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	dirs := s.apps[appID]
 	delete(s.apps, appID)
-	s.mu.Unlock()
+	return dirs
+}
+
+// remove deletes directories that take gave.
+func (s *scratch) remove(appID string, dirs []string) {
 	for _, dir := range dirs {
 		if err := os.RemoveAll(dir); err != nil {
 			s.log.Warn("local directory of a finished application cannot be removed", "dir", dir, "app", appID, "err", err)
