@@ -1,0 +1,10 @@
+// Package scala reads and writes the Scala values inside Java object streams: Option, the collections, Enumeration
+// values, singleton objects, boxed primitives, exceptions.
+//
+// Scala 2.12 and 2.13 write nearly all of them differently, and a field's static type does not tell how a value was
+// written (a Seq may come as a List, a Vector, an ArrayBuffer, an ArraySeq...). The reading functions take every form of
+// both. Writer writes one form that receivers of its Dialect accept: List for every Seq, the small Maps, and so on.
+//
+// Not here: class tables (a Dialect provides them; package releases has one per Spark build) and Spark's own classes
+// (package messages).
+package scala
