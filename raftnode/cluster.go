@@ -62,6 +62,10 @@ func (n *Node) Bootstrap(servers []Server) error {
 	if err != nil {
 		return fmt.Errorf("bootstrap %s with %d servers: %w", n.cfg.ID, len(servers), err)
 	}
+	// There is no leader to wait for, so ask for the first election at once.
+	if err := n.trans.timeoutNow(n.ctx); err != nil {
+		n.log.Debug("no early election", "error", err)
+	}
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 // Profile is a set of Raft timings for one kind of network.
@@ -92,6 +94,8 @@ type Config struct {
 	FatalStall time.Duration
 	// NoDeathWatch turns the death watch off.
 	NoDeathWatch bool
+
+	wrapLogs func(raft.LogStore) raft.LogStore // for tests: faults of the disk
 }
 
 // MaxCommandBytes bounds one command.

@@ -141,7 +141,8 @@ func (n *Node) callElection(ctx context.Context, dead, evidence string) {
 	if now := n.LeaderID(); now != "" && now != dead {
 		return
 	}
-	if err := n.trans.timeoutNow(ctx); err != nil {
+	// Not with ctx, which ends as soon as this has worked.
+	if err := n.trans.timeoutNow(n.ctx); err != nil {
 		n.log.Warn("cannot call an election", "error", err)
 		return
 	}

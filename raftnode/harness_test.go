@@ -70,10 +70,17 @@ func (r *recorder) Restore(source io.Reader) error {
 	return nil
 }
 
-func (r *recorder) order() []string {
+// orderTo returns the commands of the entries up to index.
+func (r *recorder) orderTo(index uint64) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]string(nil), r.Order...)
+	var order []string
+	for _, cmd := range r.Order {
+		if r.Seen[cmd] <= index {
+			order = append(order, cmd)
+		}
+	}
+	return order
 }
 
 func (r *recorder) has(cmd string) bool {
@@ -297,9 +304,12 @@ func (g *group) read(n *Node) uint64 {
 func (g *group) same() []string {
 	g.t.Helper()
 	var first []string
+	index := g.read(g.all()[0]) // commands whose callers have gone may still come after it
 	for i, n := range g.all() {
-		g.read(n)
-		order := g.records[n.ID()].order()
+		if err := n.WaitApplied(g.t.Context(), index); err != nil {
+			g.t.Fatalf("%s: index %d: %v", n.ID(), index, err)
+		}
+		order := g.records[n.ID()].orderTo(index)
 		if i == 0 {
 			first = order
 		} else if fmt.Sprint(order) != fmt.Sprint(first) {

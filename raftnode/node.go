@@ -106,6 +106,9 @@ func start(cfg Config, p parts) (*Node, error) {
 		cfg.Fatal(fmt.Errorf("%w: a write to %s has been in flight for %s; check the disk, then restart", ErrStalled, cfg.DataDir, stalled.Round(time.Millisecond)))
 	})
 	n.trans = newTransport(p.transport, n.gate)
+	if cfg.wrapLogs != nil {
+		p.logs = cfg.wrapLogs(p.logs)
+	}
 	logs, err := raft.NewLogCache(logCacheEntries, &gatedLogs{p.logs, n.gate})
 	if err != nil {
 		return nil, err

@@ -73,9 +73,9 @@ func TestKilledLeaderIsReplacedByTheDeathWatch(t *testing.T) {
 	for _, n := range survivors {
 		g.propose(n, "after "+n.ID())
 	}
-	if calls := survivors[0].Stats().DeathCalls + survivors[1].Stats().DeathCalls; calls == 0 {
-		t.Fatal("the new leader was not called for by the death watch")
-	}
+	g.eventually(survivors[0], "an election called by the death watch", func() bool {
+		return survivors[0].Stats().DeathCalls+survivors[1].Stats().DeathCalls > 0
+	})
 	if got := len(g.same()); got != 3 {
 		t.Fatalf("%d commands, want 3", got)
 	}
