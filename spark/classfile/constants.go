@@ -26,10 +26,12 @@ const (
 	tagPackage            = 20
 )
 
-// constant is one entry of the pool: its tag and its raw body.
+// constant is one entry of the pool: its tag, its raw body, and for names the text once it was asked for. Many members may
+// share one long name; decoding it for each would let a small file cost gigabytes.
 type constant struct {
 	tag  byte
 	body []byte
+	text *string
 }
 
 // constantPool is indexed from 1; entry 0 and the entry after a long or double are empty (tag 0).
@@ -61,7 +63,7 @@ func (p *parser) constantPool() constantPool {
 		} else if size == 0 {
 			p.fail("constant %d has the unknown tag %d", i, tag)
 		}
-		cp[i] = constant{tag, p.bytes(size)}
+		cp[i] = constant{tag: tag, body: p.bytes(size)}
 		if tag == tagLong || tag == tagDouble {
 			i++ // takes two entries (JVMS 4.4.5)
 		}
@@ -80,8 +82,16 @@ func (p *parser) utf8(cp constantPool, i uint16) string {
 	b, ok := cp.at(i, tagUtf8)
 	if !ok {
 		p.fail("constant %d is not a string", i)
+		return ""
 	}
-	return string(b)
+	if cp[i].text == nil {
+		s, ok := decodeModified(b)
+		if !ok {
+			p.fail("constant %d is not a name in modified UTF-8", i)
+		}
+		cp[i].text = &s
+	}
+	return *cp[i].text
 }
 
 // className resolves a Class entry to a binary name with dots.
@@ -91,7 +101,11 @@ func (p *parser) className(cp constantPool, i uint16) string {
 		p.fail("constant %d is not a class", i)
 		return ""
 	}
-	return strings.ReplaceAll(p.utf8(cp, binary.BigEndian.Uint16(b)), "/", ".")
+	if cp[i].text == nil {
+		s := strings.ReplaceAll(p.utf8(cp, binary.BigEndian.Uint16(b)), "/", ".")
+		cp[i].text = &s
+	}
+	return *cp[i].text
 }
 
 // integer is the value of an Integer or Long entry, nil for any other.
@@ -107,7 +121,8 @@ func (cp constantPool) integer(i uint16) *int64 {
 	return &v
 }
 
-// Strings lists the string literals of the class (its CONSTANT_String entries), in pool order. A literal is all that can be
+// Strings lists the string literals of the class (its CONSTANT_String entries) in pool order, without those that no Go
+// string can hold. A literal is all that can be
 // learned of a value without running code: package releases reads compiled-in defaults this way.
 func (c *Class) Strings() []string {
 	var out []string
@@ -116,7 +131,9 @@ func (c *Class) Strings() []string {
 			continue
 		}
 		if b, ok := c.constants.at(binary.BigEndian.Uint16(k.body), tagUtf8); ok {
-			out = append(out, string(b))
+			if s, ok := decodeModified(b); ok {
+				out = append(out, s)
+			}
 		}
 	}
 	return out

@@ -28,8 +28,7 @@ const classMagic = 0xCAFEBABE
 // ErrFormat is wrapped by every error about bytes that are not a well-formed class file.
 var ErrFormat = errors.New("not a well-formed class file")
 
-// Class is the part of a class file that serialization depends on. Names are binary names with dots; strings are kept
-// in Java's modified UTF-8, byte for byte, because that is what the serialVersionUID is computed over.
+// Class is the part of a class file that serialization depends on. Names are binary names with dots.
 type Class struct {
 	Name       string
 	Super      string   // "" for java.lang.Object only
@@ -154,12 +153,17 @@ func (p *parser) class() (*Class, error) {
 	return c, nil
 }
 
+// maxNames bounds the names and descriptors of all fields, or of all methods, together, in bytes. They are hashed for the
+// serialVersionUID; a class may have 65535 members that share a descriptor of 64 KiB.
+const maxNames = 16 << 20
+
 // minMember is the size of a field_info or method_info without attributes.
 const minMember = 8
 
 func (p *parser) members(cp constantPool) []Member {
 	n := p.count(minMember)
 	members := make([]Member, 0, n)
+	names := 0
 	for range n {
 		m := Member{Access: p.u2()}
 		m.Name = p.utf8(cp, p.u2())
@@ -169,6 +173,9 @@ func (p *parser) members(cp constantPool) []Member {
 				m.Constant = cp.integer(body.u2())
 			}
 		})
+		if names += len(m.Name) + len(m.Descriptor); names > maxNames {
+			p.fail("the names of %d members have more than %d bytes", n, maxNames)
+		}
 		if p.err != nil {
 			return nil
 		}

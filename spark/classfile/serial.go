@@ -22,7 +22,7 @@ func (c *Class) SerialFields() ([]javaser.Field, error) {
 		}
 	}
 	slices.SortStableFunc(fields, func(a, b javaser.Field) int {
-		return cmp.Or(cmp.Compare(fieldRank(a.Type), fieldRank(b.Type)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(fieldRank(a.Type), fieldRank(b.Type)), compareNames(a.Name, b.Name))
 	})
 	return fields, nil
 }

@@ -1,6 +1,7 @@
 package classfile
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
@@ -20,7 +21,7 @@ func (c *Class) DefaultSUID() int64 {
 	h := sumWriter{sha1.New()}
 	h.utf(c.Name)
 	h.int(c.suidModifiers())
-	for _, name := range slices.Sorted(slices.Values(c.Interfaces)) {
+	for _, name := range slices.SortedFunc(slices.Values(c.Interfaces), compareNames) {
 		h.utf(name)
 	}
 	h.fields(c.Fields)
@@ -52,8 +53,9 @@ func (c *Class) suidModifiers() uint16 {
 // sumWriter hashes as java.io.DataOutputStream writes.
 type sumWriter struct{ hash.Hash }
 
-// utf writes a string that already is in modified UTF-8, at most 65535 bytes: all of them come from class files.
+// utf writes a string of at most 65535 bytes: all of them come from class files.
 func (h sumWriter) utf(s string) {
+	s = encodeModified(s)
 	h.Write([]byte{byte(len(s) >> 8), byte(len(s))})
 	h.Write([]byte(s))
 }
@@ -69,7 +71,7 @@ func (h sumWriter) member(name string, mods uint16, signature string) {
 // fields counts a private field only when it is neither static nor transient; descriptors keep their slashes.
 func (h sumWriter) fields(fields []Member) {
 	sorted := slices.Clone(fields)
-	slices.SortStableFunc(sorted, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(sorted, func(a, b Member) int { return compareNames(a.Name, b.Name) })
 	for _, f := range sorted {
 		mods := f.Access & (accPublic | accPrivate | accProtected | accStatic | accFinal | accVolatile | accTransient)
 		if mods&accPrivate == 0 || mods&(accStatic|accTransient) == 0 {
@@ -88,10 +90,7 @@ func (h sumWriter) methods(methods []Member, want func(*Member) bool) {
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b Member) int {
-		if d := strings.Compare(a.Name, b.Name); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Descriptor, b.Descriptor)
+		return cmp.Or(compareNames(a.Name, b.Name), compareNames(a.Descriptor, b.Descriptor))
 	})
 	for _, m := range sorted {
 		mods := m.Access & (accPublic | accPrivate | accProtected | accStatic | accFinal | accSynchronized | accNative | accAbstract | accStrict)
