@@ -53,6 +53,12 @@ type view struct {
 	// atMost is, for a build and a core count, the most memory that is free on any worker that runs the one and has the
 	// other: what asks for more fails without another look.
 	atMost map[coresOfBuild]int
+	// lastFailed is the entry that was met last. Neighbours ask for the same most of the time, and comparing with it
+	// does not read the build's text where equal builds are the same string.
+	lastFailed struct {
+		coresOfBuild
+		memory int
+	}
 	// failed holds needs with custom resources that found no worker.
 	failed map[string]struct{}
 	// firstFit is where the search for a driver of a shape goes on in first-fit mode.
@@ -101,6 +107,7 @@ func (v *view) release() {
 	clear(v.failed)
 	clear(v.firstFit)
 	v.slots, v.order, v.builds, v.sorted = v.slots[:0], v.order[:0], v.builds[:0], false
+	v.lastFailed.coresOfBuild = coresOfBuild{}
 	views.Put(v)
 }
 
@@ -163,7 +170,12 @@ func (s *slot) runsBuild(build string, bit uint64) bool {
 
 // hopeless tells that no worker can take this need, from what the pass has seen so far.
 func (v *view) hopeless(n *need) bool {
-	if most, ok := v.atMost[coresOfBuild{n.build, n.cores}]; ok && n.memory > most {
+	key := coresOfBuild{n.build, n.cores}
+	if key == v.lastFailed.coresOfBuild && n.memory > v.lastFailed.memory {
+		return true
+	}
+	if most, ok := v.atMost[key]; ok && n.memory > most {
+		v.lastFailed.coresOfBuild, v.lastFailed.memory = key, most
 		return true
 	}
 	if len(n.resources) == 0 || len(v.failed) == 0 {

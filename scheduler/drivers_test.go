@@ -1,0 +1,139 @@
+package scheduler_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/scheduler"
+)
+
+func smallDriver() fsm.Driver { return fsm.Driver{Cores: 1, MemoryMB: 128} }
+
+// TestMaxDrivers is case 18: with a cap of 4, three and then three more drivers leave two waiting.
+func TestMaxDrivers(t *testing.T) {
+	t.Parallel()
+	for _, spread := range []bool{true, false} {
+		set := settings(func(s *scheduler.Settings) { s.MaxDrivers, s.SpreadOutDrivers = 4, spread })
+		c := newCluster(t, set)
+		c.workers(3, 10, 1024)
+		var ids []string
+		for i := range 6 {
+			if i == 3 {
+				c.pass()
+			}
+			ids = append(ids, c.driver(smallDriver()))
+		}
+		c.pass()
+		if got := c.state().WaitingDriverCount(); got != 2 {
+			t.Errorf("spread=%v: %d drivers wait, want 2", spread, got)
+		}
+		for i, id := range ids {
+			if d, _ := c.state().Driver(id); (d.State == fsm.DriverSubmitted) != (i >= 4) {
+				t.Errorf("spread=%v: driver %d is %s: the first submitted run first", spread, i, d.State)
+			}
+		}
+		c.apply(&fsm.DriverStateChanged{ID: ids[1], State: fsm.DriverFinished}, nil)
+		c.pass()
+		if got := c.state().WaitingDriverCount(); got != 1 {
+			t.Errorf("spread=%v: after one ended %d wait, want 1", spread, got)
+		}
+	}
+}
+
+// TestSpreadDrivers is case 19: three one-core drivers on three workers.
+func TestSpreadDrivers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		spread bool
+		want   []int
+	}{{true, []int{1, 1, 1}}, {false, []int{3, 0, 0}}} {
+		c := newCluster(t, settings(func(s *scheduler.Settings) { s.SpreadOutDrivers = tc.spread }))
+		c.workers(3, 10, 512)
+		for range 3 {
+			c.driver(smallDriver())
+		}
+		c.pass()
+		if got := c.coresOn(); !slices.Equal(got, tc.want) {
+			t.Errorf("spread=%v: cores on the workers %v, want %v", tc.spread, got, tc.want)
+		}
+	}
+}
+
+// TestDriversComeFirst: a driver takes the room that an application registered earlier wants too.
+func TestDriversComeFirst(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings())
+	c.workers(1, 2, 1024)
+	c.app(fsm.Profile{Cores: 2, MemoryMB: 512, Target: fsm.Unlimited}, fsm.Unlimited)
+	c.driver(smallDriver())
+	out := c.pass()
+	if len(out.Plan.Drivers) != 1 || len(out.Plan.Executors) != 0 {
+		t.Errorf("plan: %+v; want the driver only", out.Plan)
+	}
+}
+
+// TestDriverIsPassed: a driver that does not fit is passed by a later smaller one, and named as unplaced on an idle worker.
+func TestDriverIsPassed(t *testing.T) {
+	t.Parallel()
+	for _, spread := range []bool{true, false} {
+		c := newCluster(t, settings(func(s *scheduler.Settings) { s.SpreadOutDrivers = spread }))
+		c.workers(2, 4, 1024)
+		big := c.driver(fsm.Driver{Cores: 5, MemoryMB: 128})
+		small := c.driver(smallDriver())
+		out := c.pass()
+		if len(out.Plan.Drivers) != 1 || out.Plan.Drivers[0].DriverID != small {
+			t.Errorf("spread=%v: plan %+v; want the small driver", spread, out.Plan.Drivers)
+		}
+		if len(out.Unplaced) != 1 || out.Unplaced[0].DriverID != big || !out.Unplaced[0].Never || !strings.Contains(out.Unplaced[0].Reason, "5 cores") {
+			t.Errorf("spread=%v: unplaced %+v", spread, out.Unplaced)
+		}
+	}
+}
+
+// TestDriverRing: for every seed the ring goes on behind the worker used last, so n drivers land on n workers; and
+// seeds differ in the order.
+func TestDriverRing(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings())
+	c.workers(5, 4, 1024)
+	for range 5 {
+		c.driver(smallDriver())
+	}
+	first := map[string]bool{}
+	for seed := range uint64(50) {
+		plan := scheduler.Plan(c.state(), c.set, scheduler.Input{Seed: seed}).Plan
+		used := map[string]bool{}
+		for _, p := range plan.Drivers {
+			used[p.WorkerID] = true
+		}
+		if len(used) != 5 {
+			t.Fatalf("seed %d: five drivers on %d workers", seed, len(used))
+		}
+		first[plan.Drivers[0].WorkerID] = true
+	}
+	if len(first) != 5 {
+		t.Errorf("of 50 seeds the first driver was placed on only %d of 5 workers", len(first))
+	}
+}
+
+// TestDriverNeedsItsBuild: a driver goes to a worker that runs its Spark build.
+func TestDriverNeedsItsBuild(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings())
+	c.workers(3, 4, 1024)
+	c.worker("x", 4, 1024, func(w *fsm.Worker) { w.Builds = []string{"other"} })
+	d := smallDriver()
+	d.Build = "other"
+	c.driver(d)
+	d.Build = "nobody's"
+	c.driver(d)
+	out := c.pass()
+	if len(out.Plan.Drivers) != 1 || out.Plan.Drivers[0].WorkerID != "x" {
+		t.Errorf("plan: %+v", out.Plan.Drivers)
+	}
+	if len(out.Unplaced) != 1 || !out.Unplaced[0].Never || !strings.Contains(out.Unplaced[0].Reason, "nobody's") {
+		t.Errorf("unplaced: %+v", out.Unplaced)
+	}
+}
