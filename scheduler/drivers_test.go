@@ -137,3 +137,19 @@ func TestDriverNeedsItsBuild(t *testing.T) {
 		t.Errorf("unplaced: %+v", out.Unplaced)
 	}
 }
+
+// TestFirstFitGivesUpOnOneShapeOnly: what a search has learned from where it went on says nothing of smaller drivers.
+func TestFirstFitGivesUpOnOneShapeOnly(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings(func(s *scheduler.Settings) { s.SpreadOutDrivers = false }))
+	c.worker("w1", 8, 512)
+	c.worker("w2", 8, 2048)
+	large, small := fsm.Driver{Cores: 1, MemoryMB: 2048}, fsm.Driver{Cores: 1, MemoryMB: 512}
+	c.driver(large)
+	c.driver(large)
+	id := c.driver(small)
+	c.pass()
+	if d, _ := c.state().Driver(id); d.WorkerID != "w1" {
+		t.Errorf("the small driver is %s on %q, want it on w1", d.State, d.WorkerID)
+	}
+}
