@@ -23,7 +23,7 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	}
 	t.c.AppSeq++
 	a := &App{
-		Seq: t.c.AppSeq, Name: in.Name, User: in.User, UIURL: in.UIURL, MaxCores: in.MaxCores, Build: in.Build,
+		Seq: t.c.AppSeq, Name: in.Name, User: in.User, UIURL: in.UIURL, MaxCores: in.MaxCores, Build: intern(in.Build),
 		DriverHost: in.DriverHost, DriverPort: in.DriverPort, DriverRef: in.DriverRef, Description: in.Description,
 		Submitted: in.Submitted, State: AppWaiting, DriverID: in.DriverID,
 	}
@@ -73,7 +73,9 @@ func (t *txn) nextAppID(p IDParts) string {
 	}
 }
 
-func (p IDParts) with(n uint64) string { return fmt.Sprintf("%s%0*d%s", p.Prefix, p.Width, n, p.Suffix) }
+func (p IDParts) with(n uint64) string {
+	return fmt.Sprintf("%s%0*d%s", p.Prefix, p.Width, n, p.Suffix)
+}
 
 func (t *txn) idTaken(id string) bool {
 	_, live := t.appIDs.Get([]byte(id))

@@ -12,7 +12,7 @@ func (t *txn) submitDriver(c *SubmitDriver) (any, *Refusal) {
 	t.c.DriverSeq++
 	d := &Driver{
 		Seq: t.c.DriverSeq, Cores: in.Cores, MemoryMB: in.MemoryMB, Supervise: in.Supervise, Needs: in.Needs, MainClass: in.MainClass,
-		Description: in.Description, Build: in.Build, Submitted: in.Submitted, State: DriverSubmitted,
+		Description: in.Description, Build: intern(in.Build), Submitted: in.Submitted, State: DriverSubmitted,
 	}
 	for d.ID == "" {
 		id := c.ID.with(t.c.DriverNum)

@@ -36,13 +36,22 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	}
 	w := &Worker{
 		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
-		Builds: slices.Sorted(slices.Values(in.Builds)), Resources: in.Resources, Incarnation: in.Incarnation, Ref: in.Ref,
+		Builds: sortedBuilds(in.Builds), Resources: in.Resources, Incarnation: in.Incarnation, Ref: in.Ref,
 		Registered: in.Registered, State: WorkerAlive, Since: in.Registered,
 	}
 	t.putWorker(w)
 	t.addresses.Insert(key, w.ID)
 	t.emit(Event{Kind: WorkerChanged, Worker: w})
 	return WorkerRegistered{}, nil
+}
+
+func sortedBuilds(builds []string) []string {
+	out := make([]string, len(builds))
+	for i, b := range builds {
+		out[i] = intern(b)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (t *txn) workerLost(c *WorkerLost) (any, *Refusal) {

@@ -79,6 +79,7 @@ func (t *txn) restore(kind byte, body []byte) error {
 		return restoreAs(body, t.restoreWorker)
 	case recordApp:
 		return restoreAs(body, func(a *App) {
+			a.Build = intern(a.Build)
 			t.appIDs.Insert([]byte(a.ID), a.Seq)
 			t.appDrv.Insert(addressKey(a.DriverHost, a.DriverPort), a.Seq)
 			t.putApp(a)
@@ -115,6 +116,9 @@ func restoreAs[T any](body []byte, add func(*T)) error {
 }
 
 func (t *txn) restoreWorker(w *Worker) {
+	for i, b := range w.Builds {
+		w.Builds[i] = intern(b)
+	}
 	t.putWorker(w)
 	if w.State != WorkerDead {
 		t.addresses.Insert(addressKey(w.Host, w.Port), w.ID)
@@ -122,6 +126,7 @@ func (t *txn) restoreWorker(w *Worker) {
 }
 
 func (t *txn) restoreDriver(d *Driver) {
+	d.Build = intern(d.Build)
 	t.drivers.Insert([]byte(d.ID), d)
 	if d.State == DriverSubmitted {
 		t.waitingDrivers.Insert(seqKey(d.Seq), d)
