@@ -9,7 +9,7 @@ import (
 	"github.com/firesteel/firesteel/spark/javaser"
 )
 
-func each(t *testing.T, test func(t *testing.T, d *table)) {
+func each(t *testing.T, test func(t *testing.T, d Dialect)) {
 	t.Helper()
 	for release, d := range dialects(t) {
 		t.Run(release, func(t *testing.T) {
@@ -21,7 +21,7 @@ func each(t *testing.T, test func(t *testing.T, d *table)) {
 
 func TestWriteSimpleValues(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, d *table) {
+	each(t, func(t *testing.T, d Dialect) {
 		w := NewWriter(d)
 		v := w.Array("[Ljava.lang.Object;", w.Int(-5), w.Bool(true), w.None(), w.Some("x"), w.Option(nil), w.Option(w.Int(3)),
 			w.EnumValue("org.apache.spark.deploy.ExecutorState$", 5), w.EnumValue("org.apache.spark.deploy.ExecutorState$", 0),
@@ -71,7 +71,7 @@ func option(v javaser.Value) string {
 
 func TestWriteCollectionsOfEverySize(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, d *table) {
+	each(t, func(t *testing.T, d Dialect) {
 		for _, n := range []int{0, 1, 2, 3, 4, 5, 40, 300} {
 			w := NewWriter(d)
 			var pairs []Pair
@@ -133,7 +133,7 @@ func TestWritesAsTheJVMDoes(t *testing.T) {
 
 func TestWriteThrowable(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, d *table) {
+	each(t, func(t *testing.T, d Dialect) {
 		w := NewWriter(d)
 		v := w.Object("org.apache.spark.rpc.netty.RpcFailure", F{"e", w.Throwable("java.lang.IllegalStateException", "no leader")})
 		if w.Err() != nil {
