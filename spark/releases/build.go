@@ -15,15 +15,12 @@ import (
 //	"x1f2e3d4c.?/2.13"     the same, where one of the two was not seen
 //	""                     nothing is known
 //
-// Two classes are enough to tell the builds of one Scala dialect apart: RpcEndpointRef and ResourceProfile. All other message classes that
-// changed between Spark 3.4 and 4.3 changed with the dialect.
+// Two classes are enough to tell the builds of one Scala dialect apart: RpcEndpointRef and ResourceProfile. Every other
+// message class that changed between Spark 3.4 and 4.3 changed with the dialect.
 type Build string
 
-// known tells whether the build is a single one that is fully determined.
-func (b Build) known() bool { return b != "" && !strings.ContainsAny(string(b), "|?") }
-
-// Exact tells whether the build is a single one, so that equal strings mean equal builds.
-func (b Build) Exact() bool { return b.known() }
+// Exact tells whether the build is a single one that is fully determined.
+func (b Build) Exact() bool { return b != "" && !strings.ContainsAny(string(b), "|?") }
 
 // Alternatives are the builds that b may be: b alone where it is exact.
 func (b Build) Alternatives() []Build {
@@ -37,8 +34,8 @@ func (b Build) Alternatives() []Build {
 	return all
 }
 
-// Overlaps tells whether b and other can be the same build. Where both are exact that is certain; a build that we learned to name
-// since b was stored counts as the same.
+// Overlaps tells whether b and other can be the same build. Where both are exact that is certain. A stored "x..." build
+// counts as the known one that a later table gave a name to.
 func (b Build) Overlaps(other Build) bool {
 	for _, x := range b.Alternatives() {
 		for _, y := range other.Alternatives() {

@@ -4,7 +4,7 @@
 //
 // Spark declares no serialVersionUID on its deploy messages, so the JVM computes one from each class's shape and
 // refuses a message whose number differs. There is no other version field in the protocol. Two things move those
-// numbers: the Scala version (nearly all of them), and the rare class that gained a method (RpcEndpointRef and ResourceProfile).
+// numbers: the Scala version (nearly all of them), and a method more in a class (RpcEndpointRef, ResourceProfile). See Build.
 //
 // The tables under tables/ are computed by package classfile from the released jars and are never edited by hand.
 //

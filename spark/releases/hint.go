@@ -1,9 +1,65 @@
 package releases
 
+import "slices"
+
 // ProbeClass is a class of every Spark whose serialVersionUID is different in every feature release (3.4, 3.5, 4.0, 4.1,
-// 4.2, 4.3; the same in all patch releases of one that we have seen), though builds are not. It is never in a message of the deploy protocol.
+// 4.2, 4.3) and the same in the patch releases of one that were looked at, even where the build is the same. It is never in a
+// message of the deploy protocol, but a driver and its executors must agree on it.
 //
-// A peer tells what its own is when asked: an ask to its endpoint-verifier whose payload has a descriptor of this class with a
-// made-up serialVersionUID is answered with a failure that says "local class serialVersionUID = N". It costs one exception in the peer's log.
-// A driver and its executors must agree on this class, since tasks carry it.
+// A peer tells what its own is when asked: an ask to its endpoint-verifier whose payload has a descriptor of this class with
+// a made-up serialVersionUID fails with "local class serialVersionUID = N". It costs one exception in the peer's log.
 const ProbeClass = "org.apache.spark.TaskContext"
+
+// VersionHint tells the feature release ("4.2") of an application of a known build from the JVM options in its
+// ApplicationDescription.command.javaOpts. SparkContext puts the defaults of JavaModuleOptions into them, whatever the user
+// sets, and these differ between 4.1 and 4.2, which share a build. They do not differ between 3.4 and 3.5: then, and where
+// the options are not there (a cluster-mode driver's command), ok is false.
+func VersionHint(b Build, javaOpts []string) (featureRelease string, ok bool) {
+	var fitting []Release
+	for _, t := range load() {
+		if !slices.Contains(b.Alternatives(), t.build) {
+			continue
+		}
+		for _, r := range t.releases {
+			if containsAll(javaOpts, r.ModuleOptions) {
+				fitting = append(fitting, r)
+			}
+		}
+	}
+	for _, r := range fitting {
+		dominated := slices.ContainsFunc(fitting, func(o Release) bool { return strictlyMore(o.ModuleOptions, r.ModuleOptions) })
+		switch m := minor(r.Version); {
+		case dominated:
+		case featureRelease != "" && featureRelease != m:
+			return "", false
+		default:
+			featureRelease = m
+		}
+	}
+	return featureRelease, featureRelease != ""
+}
+
+// containsAll is false for an empty list of wanted options: nothing can be told from it.
+func containsAll(have, want []string) bool {
+	for _, o := range want {
+		if !slices.Contains(have, o) {
+			return false
+		}
+	}
+	return len(want) > 0
+}
+
+// strictlyMore tells whether a has all of b's options and more.
+func strictlyMore(a, b []string) bool { return containsAll(a, b) && !containsAll(b, a) }
+
+// ReleaseByProbe tells the feature release whose ProbeClass has the given serialVersionUID.
+func ReleaseByProbe(suid int64) (featureRelease string, ok bool) {
+	for _, t := range load() {
+		for _, r := range t.releases {
+			if r.ProbeSUID == suid {
+				return minor(r.Version), true
+			}
+		}
+	}
+	return "", false
+}

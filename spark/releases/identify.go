@@ -13,8 +13,8 @@ import (
 var ErrUnknownBuild = errors.New("unknown Spark build")
 
 // ByCheckExistence finds the dialect from the first message of a connection, the verifier's CheckExistence, whose
-// serialVersionUID is suid. The table is the newest of its dialect: what it has to say until Identify has seen more is the same in all of them,
-// but for RpcEndpointRef, which is to be copied from the peer (or probed: see ProbeClass).
+// serialVersionUID is suid. The table is the newest of its dialect. All tables of a dialect have the same messages; what
+// they do not share is RpcEndpointRef, which is to be copied from the peer, or asked for as ProbeClass is.
 func ByCheckExistence(suid int64) (*Table, error) {
 	for _, t := range slices.Backward(load()) {
 		if t.suid(checkExistence) == suid {
@@ -41,8 +41,8 @@ func weSpeak() string {
 // A RegisterApplication shows enough for an exact build. A RegisterWorker has no ResourceProfile and a RequestSubmitDriver
 // no RpcEndpointRef either, so their builds may be alternatives (see Build). The table is the newest of those.
 //
-// A release newer than our tables that speaks the messages of one of them, as 4.3 speaks those of 4.1, is given that table and a build of its
-// own. Only where a message class itself differs the error is ErrUnknownBuild.
+// A release newer than our tables that speaks the messages of one of them, as 4.3 speaks those of 4.1, is given that
+// table and a build of its own ("x..."). Only where a message class itself differs the error is ErrUnknownBuild.
 func Identify(suids map[string]int64) (Build, *Table, error) {
 	var candidates []Build
 	var newest, dialect *Table
@@ -52,9 +52,9 @@ func Identify(suids map[string]int64) (Build, *Table, error) {
 			if !slices.Contains(candidates, t.build) {
 				candidates = append(candidates, t.build)
 			}
-			newest = cmpOr(newest, t)
+			newest = firstOf(newest, t)
 		case sameMessages:
-			dialect = cmpOr(dialect, t)
+			dialect = firstOf(dialect, t)
 		}
 	}
 	switch {
@@ -66,7 +66,8 @@ func Identify(suids map[string]int64) (Build, *Table, error) {
 	return "", nil, unknownBuild(suids)
 }
 
-func cmpOr(t, other *Table) *Table {
+// firstOf is t, or other where there is none yet.
+func firstOf(t, other *Table) *Table {
 	if t != nil {
 		return t
 	}
@@ -91,8 +92,8 @@ const (
 	sameBuild
 )
 
-// passedOn tells the classes that Firesteel never makes from a table: it copies a peer's reference and passes on what is in an
-// application's description. Their differences do not hinder talking.
+// passedOn tells the classes that Firesteel never makes from a table: it copies a peer's reference and passes on what is
+// in an application's description. Their differences do not hinder talking.
 func passedOn(class string) bool {
 	return class == endpointRef || strings.HasPrefix(class, "org.apache.spark.resource.")
 }

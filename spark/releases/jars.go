@@ -26,7 +26,7 @@ type Jars struct {
 var (
 	coreJar  = regexp.MustCompile(`^spark-core_(\d+\.\d+)-(\d.*)\.jar$`)
 	scalaJar = regexp.MustCompile(`^scala-library-(\d.*)\.jar$`)
-	// Besides those two: where newer releases moved classes that message classes build on, and the launcher for its JVM options.
+	// Besides those two: modules that Spark 3.5 and later moved base classes to, and the launcher for its JVM options.
 	otherJar = regexp.MustCompile(`^spark-(common-utils|common-utils-java|launcher|network-common|tags|kvstore)_\d+\.\d+-\d.*\.jar$`)
 )
 

@@ -9,8 +9,9 @@ import (
 	"github.com/firesteel/firesteel/spark/javaser"
 )
 
-// Merge adds a computed table (of one release) to tables: to the one that it equals, or as a new one. The note says what was done and, for a new
-// table, how it differs from the nearest of its dialect. Tables already there are not changed in place, and keep their build names.
+// Merge adds a computed table (of one release) to tables: to the one that it equals, or as a new one. The note says what
+// was done and, for a new table, how it differs from the nearest of its dialect. The tables given are not changed, and
+// keep the names of their builds.
 func Merge(tables []*Table, t *Table) (merged []*Table, note string) {
 	merged = slices.Clone(tables)
 	release := t.newest()
@@ -40,7 +41,8 @@ func (t *Table) equal(o *Table) bool {
 	return t.scala == o.scala && maps.EqualFunc(t.classes, o.classes, sameClass)
 }
 
-// nameBuild keeps the name of a table with the same fingerprint; else the name is the feature release, or the full version if that is taken.
+// nameBuild keeps the name of a table with the same fingerprint; else the name is the feature release, or the full version
+// if that is taken.
 func nameBuild(tables []*Table, t *Table) Build {
 	taken := make(map[Build]bool)
 	for _, old := range tables {
