@@ -159,18 +159,15 @@ func TestChildSurvivesTheCallersThread(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := make(chan error)
-	tid := make(chan int, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		tid <- syscall.Gettid()
+	var startErr error
+	tid := onDyingThread(func() {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		started <- s.Start(cmd)
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
+		startErr = s.Start(cmd)
+	})
+	if startErr != nil {
+		t.Fatal(startErr)
 	}
-	threadGone(t, <-tid)
+	threadGone(t, tid)
 	if _, err := io.WriteString(in, "alive\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +178,23 @@ func TestChildSurvivesTheCallersThread(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// onDyingThread runs f on a thread that ends afterwards, and names it. The
+// process's first thread never ends, so it is passed over.
+func onDyingThread(f func()) int {
+	tid := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			tid <- onDyingThread(f) // on another thread, as this one is taken
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+		tid <- unix.Gettid() // returning locked ends the thread
+	}()
+	return <-tid
 }
 
 // threadGone spins until the thread has ended; nothing announces that.
