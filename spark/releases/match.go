@@ -3,6 +3,7 @@ package releases
 // App is what is known of the Spark release of an application that wants an executor or a driver.
 type App struct {
 	Build     Build    // from Identify
+	Release   string   // the feature release ("3.5"), if something told it (VersionHint, ReleaseByProbe, SplitLabel); "" if not
 	JavaOpts  []string // ApplicationDescription.command.javaOpts; see VersionHint
 	ProbeSUID int64    // what the driver's ProbeClass is, if it was asked; 0 if not
 	Wish      string   // an exact version that somebody asked for ("3.5.7"); "" for none
@@ -48,7 +49,7 @@ func (app App) rank(h Home) (rank, bool) {
 	switch {
 	case app.Wish != "":
 		return r, app.Wish == h.Version
-	case !r.sameBuild:
+	case !r.sameBuild || app.Release != "" && app.Release != minor(h.Version):
 		return r, false
 	case app.ProbeSUID != 0 && h.ProbeSUID != 0:
 		return r, app.ProbeSUID == h.ProbeSUID
