@@ -21,6 +21,14 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 			return AppRegistered{AppID: a.ID, Duplicate: true}, nil
 		}
 	}
+	def := Profile{Target: Unlimited}
+	if len(in.Profiles) > 0 {
+		def = in.Profiles[0]
+	}
+	def.ID = 0
+	if err := def.check(); err != nil {
+		return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %q: %v", in.Name, err)}
+	}
 	t.c.AppSeq++
 	a := &App{
 		Seq: t.c.AppSeq, Name: in.Name, User: in.User, UIURL: in.UIURL, MaxCores: in.MaxCores, Build: intern(in.Build),
@@ -28,12 +36,8 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 		Submitted: in.Submitted, State: AppWaiting, DriverID: in.DriverID,
 	}
 	a.ID = t.nextAppID(c.ID)
-	def := Profile{Target: Unlimited}
-	if len(in.Profiles) > 0 {
-		def = in.Profiles[0]
-	}
-	def.ID, def.Live = 0, 0
-	if def.MemoryMB <= 0 {
+	def.Live = 0
+	if def.MemoryMB == 0 {
 		def.MemoryMB = defaultExecutorMemoryMB
 	}
 	a.Profiles = []Profile{normal(def)}
@@ -42,6 +46,17 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	t.putApp(a)
 	t.emit(Event{Kind: AppChanged, App: a})
 	return AppRegistered{AppID: a.ID}, nil
+}
+
+// check tells what can never be in a profile. What is negative would give a worker more than it has.
+func (p *Profile) check() error {
+	if p.ID < 0 || p.Cores < 0 || p.MemoryMB < 0 {
+		return fmt.Errorf("profile %d asks for %d cores and %d MiB", p.ID, p.Cores, p.MemoryMB)
+	}
+	if err := checkNeeds(p.Resources); err != nil {
+		return fmt.Errorf("profile %d %w", p.ID, err)
+	}
+	return nil
 }
 
 // normal sorts the custom resources by name, as ResourceProfile's requirements are.
@@ -61,10 +76,10 @@ func (t *txn) nextAppID(p IDParts) string {
 		}
 		return id
 	}
-	for {
+	for tried := uint64(0); ; tried++ {
 		n := t.c.AppNumber
 		t.c.AppNumber++
-		if p.Modulo > 0 {
+		if p.Modulo > 0 && tried < p.Modulo { // where live applications have all of them, the number grows after all
 			n %= p.Modulo
 		}
 		if id := p.with(n); !t.idTaken(id) {
@@ -73,8 +88,10 @@ func (t *txn) nextAppID(p IDParts) string {
 	}
 }
 
+const maxIDWidth = 64 // digits
+
 func (p IDParts) with(n uint64) string {
-	return fmt.Sprintf("%s%0*d%s", p.Prefix, p.Width, n, p.Suffix)
+	return fmt.Sprintf("%s%0*d%s", p.Prefix, min(max(p.Width, 0), maxIDWidth), n, p.Suffix)
 }
 
 func (t *txn) idTaken(id string) bool {
@@ -87,7 +104,7 @@ func (t *txn) finishApplication(c *FinishApplication) (any, *Refusal) {
 	if !ok || c.DriverPort != 0 && (c.DriverHost != a.DriverHost || c.DriverPort != a.DriverPort) {
 		return nil, &Refusal{CodeUnknownApp, fmt.Sprintf("application %s is not live", c.AppID)}
 	}
-	if !c.State.Ended() {
+	if c.State != AppFinished && c.State != AppFailed && c.State != AppKilled {
 		return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %s cannot end in state %s", c.AppID, c.State)}
 	}
 	t.endApp(a, c.State, c.Message, c.At, c.Retained)
@@ -97,8 +114,11 @@ func (t *txn) finishApplication(c *FinishApplication) (any, *Refusal) {
 // endApp is Master.removeApplication: its executors leave their workers, and the application goes to the completed ring.
 func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int) {
 	final := editApp(a)
-	final.State, final.Message, final.Ended = s, message, at
-	final.Description, final.DriverRef = nil, nil // only needed to start executors and to call the driver
+	final.State, final.Message, final.Ended = s, clip(message), at
+	final.Description = nil // only needed to start executors
+	if s == AppFinished {
+		final.DriverRef = nil // any other end has to be told to the driver, by the next leader if this one dies
+	}
 	done := &CompletedApp{App: final}
 	for _, e := range list(t.execs, seqKey(a.Seq)) {
 		if !e.State.Finished() {
@@ -120,16 +140,18 @@ func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int)
 	t.appIDs.Delete([]byte(a.ID))
 	t.appDrv.Delete(addressKey(a.DriverHost, a.DriverPort))
 	t.keepApp(done, retained)
-	// The event carries the driver's ref, which the completed record has no use for.
-	told := editApp(final)
-	told.DriverRef = a.DriverRef
-	t.emit(Event{Kind: AppEnded, App: told, Executors: done.Executors, Message: message})
+	t.emit(Event{Kind: AppEnded, App: final, Executors: done.Executors, Message: message})
 }
 
 func (t *txn) requestExecutors(c *RequestExecutors) (any, *Refusal) {
 	a, ok := t.app(c.AppID)
 	if !ok {
 		return nil, &Refusal{CodeUnknownApp, fmt.Sprintf("application %s asks for executors: it is not live", c.AppID)}
+	}
+	for i := range c.Targets {
+		if err := c.Targets[i].check(); err != nil {
+			return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %s: %v", c.AppID, err)}
+		}
 	}
 	a = editApp(a)
 	for _, want := range c.Targets {

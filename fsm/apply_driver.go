@@ -9,6 +9,9 @@ func (t *txn) submitDriver(c *SubmitDriver) (any, *Refusal) {
 	if in.Cores <= 0 || in.MemoryMB <= 0 {
 		return nil, &Refusal{CodeInvalid, fmt.Sprintf("a driver with %d cores and %d MiB: both must be positive", in.Cores, in.MemoryMB)}
 	}
+	if err := checkNeeds(in.Needs); err != nil {
+		return nil, &Refusal{CodeInvalid, "a driver " + err.Error()}
+	}
 	t.c.DriverSeq++
 	d := &Driver{
 		Seq: t.c.DriverSeq, Cores: in.Cores, MemoryMB: in.MemoryMB, Supervise: in.Supervise, Needs: in.Needs, MainClass: in.MainClass,
@@ -37,6 +40,12 @@ func (t *txn) killDriver(c *KillDriver) (any, *Refusal) {
 		t.endDriver(d, DriverKilled, "", c.At, c.Retained)
 		return DriverKillResult{WasWaiting: true}, nil
 	}
+	if !d.KillAsked {
+		d = editDriver(d)
+		d.KillAsked = true
+		t.drivers.Insert([]byte(d.ID), d)
+		t.driversOn.Insert(driverOnKey(d), d)
+	}
 	t.emit(Event{Kind: DriverDismissed, Driver: d})
 	return DriverKillResult{}, nil
 }
@@ -59,7 +68,7 @@ func (t *txn) endDriver(d *Driver, s DriverState, exception string, at int64, re
 	t.waitingDrivers.Delete(seqKey(d.Seq))
 	t.drivers.Delete([]byte(d.ID))
 	d = editDriver(d)
-	d.State, d.Exception, d.Ended, d.Resources = s, exception, at, nil
+	d.State, d.Exception, d.Ended, d.Resources = s, clip(exception), at, nil
 	t.keepDriver(d, retained)
 	t.emit(Event{Kind: DriverChanged, Driver: d})
 }
@@ -73,8 +82,12 @@ func (t *txn) unplaceDriver(d *Driver) {
 }
 
 // loseDriver: a supervised driver of a lost worker waits for another one under its own id; any other ends in ERROR
-// (Master.removeWorker, which gives the relaunched one a new id instead).
+// (Master.removeWorker, which gives the relaunched one a new id instead). One whose end was asked for has found it.
 func (t *txn) loseDriver(d *Driver, at int64, retained int) {
+	if d.KillAsked {
+		t.endDriver(d, DriverKilled, "", at, retained)
+		return
+	}
 	if !d.Supervise {
 		t.endDriver(d, DriverError, "", at, retained)
 		return

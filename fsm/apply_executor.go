@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // keptRemoved is how many finished executors of a live application are kept for its page, and for a new leader that
@@ -66,7 +67,7 @@ func (t *txn) finishExecutor(e *Executor, c *ExecutorStateChanged) {
 func (t *txn) endExecutor(e *Executor, s ExecutorState, message string, exit *int, at int64, hostLost bool) {
 	before := e.State
 	e = editExecutor(e)
-	e.State, e.Message, e.ExitStatus, e.Changed, e.HostLost = s, message, exit, at, hostLost
+	e.State, e.Message, e.ExitStatus, e.Changed, e.HostLost = s, clip(message), exit, at, hostLost
 	t.onWorker.Delete(workerExecKey(e))
 	t.release(e.WorkerID, e.Cores, e.MemoryMB, e.Resources)
 	a, ok := t.app(e.AppID)
@@ -78,6 +79,16 @@ func (t *txn) endExecutor(e *Executor, s ExecutorState, message string, exit *in
 	t.keepRemoved(a, e)
 	t.putApp(a)
 	t.emit(Event{Kind: ExecutorChanged, App: a, Executor: e})
+}
+
+// maxMessage bounds what is kept of a text that a worker or a driver sent, in bytes.
+const maxMessage = 1 << 14
+
+func clip(s string) string {
+	if len(s) > maxMessage {
+		s = strings.ToValidUTF8(s[:maxMessage], "")
+	}
+	return s
 }
 
 // drop takes an executor out of the application's counts; a decommissioned one left them when it was decommissioned.

@@ -14,20 +14,22 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	if in.ID == "" || strings.ContainsRune(in.ID, 0) || in.Host == "" || in.Port <= 0 || in.Cores <= 0 || in.MemoryMB <= 0 {
 		return nil, &Refusal{CodeInvalid, fmt.Sprintf("worker %q at %s:%d with %d cores and %d MiB: id, host, port, cores and memory must be given", in.ID, in.Host, in.Port, in.Cores, in.MemoryMB)}
 	}
-	if old, ok := t.worker(in.ID); ok && old.State != WorkerDead {
-		if old.Incarnation == in.Incarnation {
-			return WorkerRegistered{Duplicate: true}, nil
-		}
-		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", 0)
+	old, known := t.worker(in.ID)
+	known = known && old.State != WorkerDead
+	if known && old.Incarnation == in.Incarnation {
+		return WorkerRegistered{Duplicate: true}, nil
 	}
 	key := addressKey(in.Host, in.Port)
-	if id, ok := t.addresses.Get(key); ok && id != in.ID {
-		if !c.ReplaceAddress {
-			return nil, &Refusal{CodeAddressTaken, fmt.Sprintf("Attempted to re-register worker at same address: %s:%d is held by worker %s", in.Host, in.Port, id)}
-		}
-		if old, ok := t.worker(id); ok {
-			t.loseWorker(old, in.Registered, "replaced by a new worker at the same address", 0)
-		}
+	holderID, taken := t.addresses.Get(key)
+	taken = taken && holderID != in.ID
+	if taken && !c.ReplaceAddress {
+		return nil, &Refusal{CodeAddressTaken, fmt.Sprintf("Attempted to re-register worker at same address: %s:%d is held by worker %s", in.Host, in.Port, holderID)}
+	}
+	if known {
+		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", keepAll)
+	}
+	if holder, ok := t.worker(holderID); taken && ok {
+		t.loseWorker(holder, in.Registered, "replaced by a new worker at the same address", keepAll)
 	}
 	for _, w := range list(t.workers, nil) {
 		if w.State == WorkerDead && w.Host == in.Host && w.Port == in.Port {
@@ -36,7 +38,7 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	}
 	w := &Worker{
 		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
-		Builds: sortedBuilds(in.Builds), Resources: in.Resources, Incarnation: in.Incarnation, Ref: in.Ref,
+		Builds: sortedBuilds(in.Builds), Resources: distinct(in.Resources), Incarnation: in.Incarnation, Ref: in.Ref,
 		Registered: in.Registered, State: WorkerAlive, Since: in.Registered,
 	}
 	t.putWorker(w)
@@ -104,7 +106,7 @@ func (t *txn) workerReport(c *WorkerReport) (any, *Refusal) {
 		}
 	}
 	for _, id := range c.Drivers {
-		if d, ok := t.drivers.Get([]byte(id)); !ok || d.WorkerID != w.ID {
+		if d, ok := t.drivers.Get([]byte(id)); !ok || d.WorkerID != w.ID || d.KillAsked {
 			out.KillDrivers = append(out.KillDrivers, id)
 		}
 	}

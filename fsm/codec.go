@@ -17,6 +17,8 @@ var (
 		MaxNestedLevels:  16,
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
 		IndefLength:      cbor.IndefLengthForbidden,
+		// Java strings may hold lone surrogates, which are no valid UTF-8. What a door let in must not stop the masters.
+		UTF8: cbor.UTF8DecodeInvalid,
 	}.DecMode())
 )
 

@@ -251,6 +251,9 @@ var (
 
 const headerSize = 4 // type (2 bytes, big-endian), flags, length of the request id
 
+// MaxCommand is the longest command in bytes. A longer one is refused (CodeInvalid), so that every record fits a snapshot.
+const MaxCommand = 32 << 20
+
 // MaxRequestID is the longest request id, in bytes.
 const MaxRequestID = 255
 
@@ -296,6 +299,9 @@ func decode(b []byte) (decoded, error) {
 // Check tells whether bytes are a command that Apply would take. A door that takes commands from another master calls it
 // before they go to the log, since a command that cannot be decoded stops every master.
 func Check(b []byte) error {
+	if len(b) > MaxCommand {
+		return fmt.Errorf("%w: a command of %d bytes, of which at most %d are taken", ErrMalformed, len(b), MaxCommand)
+	}
 	d, err := decode(b)
 	if err == nil && d.cmd == nil {
 		err = ErrUnknownCommand

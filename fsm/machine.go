@@ -51,6 +51,10 @@ func (m *Machine) Apply(index, term uint64, cmds [][]byte) [][]byte {
 	t.c.Index, t.c.Term = index, term
 	results := make([][]byte, len(cmds))
 	for i, b := range cmds {
+		if len(b) > MaxCommand {
+			results[i] = encodeResult(nil, &Refusal{CodeInvalid, fmt.Sprintf("a command of %d bytes, of which at most %d are taken", len(b), MaxCommand)})
+			continue
+		}
 		d, err := decode(b)
 		if err != nil {
 			m.cfg.Fatal(fmt.Errorf("apply command %d of log entry %d: %w", i, index, err))

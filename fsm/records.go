@@ -169,6 +169,9 @@ type Driver struct {
 	Exception   string              `cbor:"16,keyasint,omitempty"`
 	Attempt     int                 `cbor:"17,keyasint,omitempty"`
 	EndSeq      uint64              `cbor:"18,keyasint,omitempty"`
+	// KillAsked is set from the wish to end a running driver until its worker says that it is over: a leader that comes
+	// in between repeats the kill, and a supervised driver whose worker is lost meanwhile is not started again.
+	KillAsked bool `cbor:"19,keyasint,omitempty"`
 }
 
 // request remembers the answer to a request, so that a retry is given the first one.

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -27,6 +28,36 @@ func pick(w *Worker, needs []ResourceAmount) (map[string][]string, bool) {
 		}
 	}
 	return out, true
+}
+
+// distinct drops addresses that a worker lists twice: each can be given away once.
+func distinct(res map[string][]string) map[string][]string {
+	if len(res) == 0 {
+		return nil
+	}
+	out := make(map[string][]string, len(res))
+	for name, addrs := range res {
+		for _, a := range addrs {
+			if !slices.Contains(out[name], a) {
+				out[name] = append(out[name], a)
+			}
+		}
+	}
+	return out
+}
+
+// checkNeeds tells what is wrong with a list of needs, which the wire does not: a negative amount would take every
+// address there is, and a name that comes twice would be met once.
+func checkNeeds(needs []ResourceAmount) error {
+	for i, n := range needs {
+		if n.Name == "" || n.Amount < 0 {
+			return fmt.Errorf("asks for %d of resource %q", n.Amount, n.Name)
+		}
+		if slices.ContainsFunc(needs[:i], func(o ResourceAmount) bool { return o.Name == n.Name }) {
+			return fmt.Errorf("asks for resource %q twice", n.Name)
+		}
+	}
+	return nil
 }
 
 func addResources(used, res map[string][]string) map[string][]string {

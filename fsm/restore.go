@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // ReadSnapshot builds the state that a snapshot holds. The whole of it is checked before anything is believed.
@@ -21,7 +22,10 @@ func ReadSnapshot(in io.Reader) (*State, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read record %d of a snapshot: %w", n, err)
 		}
-		if kind == recordEnd {
+		if kind == recordEnd && n > 0 {
+			if _, err := r.ReadByte(); err != io.EOF {
+				return nil, fmt.Errorf("%w: bytes after the end of the snapshot", ErrMalformed)
+			}
 			if !bytes.Equal(body, sum.Sum(nil)) {
 				return nil, fmt.Errorf("%w: the snapshot's digest is not that of its %d records", ErrMalformed, n)
 			}
@@ -78,44 +82,69 @@ func (t *txn) restore(kind byte, body []byte) error {
 	case recordWorker:
 		return restoreAs(body, t.restoreWorker)
 	case recordApp:
-		return restoreAs(body, func(a *App) {
+		return restoreAs(body, func(a *App) error {
+			if err := a.check(); err != nil {
+				return err
+			}
 			a.Build = intern(a.Build)
 			t.appIDs.Insert([]byte(a.ID), a.Seq)
 			t.appDrv.Insert(addressKey(a.DriverHost, a.DriverPort), a.Seq)
 			t.putApp(a)
+			return nil
 		})
 	case recordExecutor:
-		return restoreAs(body, func(e *Executor) {
+		return restoreAs(body, func(e *Executor) error {
 			t.execs.Insert(execKey(e.AppSeq, e.ID), e)
 			if !e.State.Finished() {
 				t.onWorker.Insert(workerExecKey(e), e)
 			}
+			return nil
 		})
 	case recordDriver:
 		return restoreAs(body, t.restoreDriver)
 	case recordCompletedApp:
-		return restoreAs(body, func(c *CompletedApp) { t.completedApps.Insert(seqKey(c.EndSeq), c) })
+		return restoreAs(body, func(c *CompletedApp) error {
+			if c.App == nil || slices.Contains(c.Executors, nil) {
+				return errors.New("a completed application without its record")
+			}
+			t.completedApps.Insert(seqKey(c.EndSeq), c)
+			return nil
+		})
 	case recordCompletedDriver:
-		return restoreAs(body, func(d *Driver) { t.completedDrivers.Insert(seqKey(d.EndSeq), d) })
+		return restoreAs(body, func(d *Driver) error {
+			t.completedDrivers.Insert(seqKey(d.EndSeq), d)
+			return nil
+		})
 	case recordRequest:
-		return restoreAs(body, func(r *request) {
+		return restoreAs(body, func(r *request) error {
 			t.requests.Insert([]byte(r.ID), r)
 			t.requestOrder.Insert(seqKey(r.Seq), r.ID)
+			return nil
 		})
 	}
 	return fmt.Errorf("%w: a record of kind %d", ErrMalformed, kind)
 }
 
-func restoreAs[T any](body []byte, add func(*T)) error {
+func restoreAs[T any](body []byte, add func(*T) error) error {
 	v := new(T)
 	if err := unmarshal(body, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	add(v)
+	if err := add(v); err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
 	return nil
 }
 
-func (t *txn) restoreWorker(w *Worker) {
+// check is for what Apply relies on without looking: the default profile.
+func (a *App) check() error {
+	if len(a.Profiles) == 0 || a.Profiles[0].ID != 0 {
+		return fmt.Errorf("application %q without a default profile", a.ID)
+	}
+	return nil
+}
+
+func (t *txn) restoreWorker(w *Worker) error {
 	for i, b := range w.Builds {
 		w.Builds[i] = intern(b)
 	}
@@ -123,9 +152,10 @@ func (t *txn) restoreWorker(w *Worker) {
 	if w.State != WorkerDead {
 		t.addresses.Insert(addressKey(w.Host, w.Port), w.ID)
 	}
+	return nil
 }
 
-func (t *txn) restoreDriver(d *Driver) {
+func (t *txn) restoreDriver(d *Driver) error {
 	d.Build = intern(d.Build)
 	t.drivers.Insert([]byte(d.ID), d)
 	if d.State == DriverSubmitted {
@@ -133,6 +163,7 @@ func (t *txn) restoreDriver(d *Driver) {
 	} else if d.WorkerID != "" {
 		t.driversOn.Insert(driverOnKey(d), d)
 	}
+	return nil
 }
 
 // Restore replaces the state by a snapshot's.

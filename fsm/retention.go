@@ -24,7 +24,14 @@ func (t *txn) keepDriver(d *Driver, retained int) {
 // defaultRetained serves a command that carries no setting (spark.deploy.retainedApplications, retainedDrivers).
 const defaultRetained = 200
 
+// keepAll is for a command whose business retention is not: nothing goes now, and the next end that brings the setting
+// makes up for it.
+const keepAll = -1
+
 func trim[T any](tx *iradix.Txn[T], count, retained int) (dropped int) {
+	if retained == keepAll {
+		return 0
+	}
 	if retained <= 0 {
 		retained = defaultRetained
 	}
