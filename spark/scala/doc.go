@@ -5,6 +5,9 @@
 // written (a Seq may come as a List, a Vector, an ArrayBuffer, an ArraySeq...). The reading functions take every form of
 // both. Writer writes one form that receivers of its Dialect accept: List for every Seq, the small Maps, and so on.
 //
+// A few collections are not read, which no Spark message was seen to hold: the wrappers of Java collections, Queue,
+// ListMap, TreeMap and mutable.HashSet of 2.12, Stream of 2.13. They answer ErrType.
+//
 // Not here: class tables (a Dialect provides them; package releases has one per Spark build) and Spark's own classes
 // (package messages).
 package scala

@@ -28,6 +28,8 @@ const (
 	classEmptySet    = "scala.collection.immutable.Set$EmptySet$"                  // and Set1 to Set4
 	classSetPrefix   = "scala.collection.immutable.Set$Set"                        //
 	classHashSet     = "scala.collection.immutable.HashSet$SerializationProxy"     // 2.12
+	classMapKeys     = "scala.collection.immutable.HashMap$HashMapKeys"            // 2.12
+	classDefaultKeys = "scala.collection.MapLike$DefaultKeySet"                    // 2.12
 	classKeySet      = "scala.collection.immutable.MapLike$ImmutableDefaultKeySet" // 2.12
 
 	classEmptyMap      = "scala.collection.immutable.Map$EmptyMap$"

@@ -40,7 +40,7 @@ func Seq(v javaser.Value) ([]javaser.Value, error) {
 		return evaluated(o)
 	case classHashSet:
 		return counted(o)
-	case classKeySet:
+	case classKeySet, classMapKeys, classDefaultKeys:
 		return keys(o)
 	default:
 		if n, rest := strings.CutPrefix(name, classSetPrefix); rest && len(n) == 1 && n >= "1" && n <= "4" {
