@@ -182,7 +182,7 @@ spark.worker.cleanup.enabled             false
 spark.worker.cleanup.interval            60
 spark.worker.driverTerminateTimeout      1500
 spark.executor.logs.rolling.strategy     size
-spark.executor.logs.rolling.maxSize      2k
+spark.executor.logs.rolling.maxSize      200k
 spark.executor.logs.rolling.maxRetainedFiles 3
 spark.worker.resource.gpu.amount         2
 spark.worker.resource.gpu.discoveryScript /bin/gpus
@@ -195,7 +195,7 @@ spark.redaction.regex                    (?i)hush
 	}
 	got := []any{w.Host, w.UI.Port, w.Cleanup.Enabled, w.Cleanup.Interval, w.DriverTerminateTimeout, w.Logs, w.Resources, w.Redaction.String()}
 	want := []any{"[::1]", 0, false, time.Minute, 1500 * time.Millisecond,
-		LogRolling{Strategy: RollBySize, MaxSize: 2048, MaxRetainedFiles: 3},
+		LogRolling{Strategy: RollBySize, MaxSize: 200 << 10, MaxRetainedFiles: 3},
 		[]ResourceRequest{{Name: "gpu", Amount: 2, DiscoveryScript: "/bin/gpus"}}, "(?i)hush"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

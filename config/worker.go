@@ -52,6 +52,7 @@ type Worker struct {
 	PortMaxRetries         int
 	Authenticate           bool
 	AuthSecret             string
+	NodeSSL                map[string]string // spark.ssl.*, for executors that ask for spark.ssl.useNodeLocalConf
 
 	Conf *Conf
 }
@@ -81,6 +82,12 @@ type LogRolling struct {
 	Compress         bool
 }
 
+// Spark raises smaller values to these (RollingPolicy).
+const (
+	minRollSize     = 80 * KiB
+	minRollInterval = time.Minute
+)
+
 // ResourceRequest is one spark.worker.resource.<name>.*.
 type ResourceRequest struct {
 	Name            string
@@ -107,6 +114,7 @@ func LoadWorker(flags WorkerFlags, env Env) (Worker, error) {
 	w.Resources = r.resourceRequests()
 	w.Authenticate = r.boolean(false, "spark.authenticate")
 	w.AuthSecret = r.authSecret(env)
+	w.NodeSSL = r.withPrefix("spark.ssl.")
 	if err := r.err(); err != nil {
 		return Worker{}, err
 	}
@@ -203,6 +211,7 @@ func (r *reader) logRolling() LogRolling {
 		MaxRetainedFiles: r.integer(-1, "spark.executor.logs.rolling.maxRetainedFiles"),
 		Compress:         r.boolean(false, "spark.executor.logs.rolling.enableCompression"),
 	}
+	l.MaxSize = max(l.MaxSize, minRollSize)
 	const key = "spark.executor.logs.rolling.strategy"
 	switch l.Strategy {
 	case RollNever, RollBySize:
@@ -230,7 +239,17 @@ func (r *reader) rollingInterval() time.Duration {
 		r.refuse(key, text, "The value should be daily, hourly, minutely or a number of seconds.")
 		return 24 * time.Hour
 	}
-	return time.Duration(n) * time.Second
+	return max(time.Duration(n)*time.Second, minRollInterval)
+}
+
+func (r *reader) withPrefix(prefix string) map[string]string {
+	out := make(map[string]string)
+	for _, key := range r.conf.Keys() {
+		if strings.HasPrefix(key, prefix) {
+			out[key] = r.str("", key)
+		}
+	}
+	return out
 }
 
 const resourcePrefix = "spark.worker.resource."

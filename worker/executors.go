@@ -29,7 +29,8 @@ type ExecutorsConfig struct {
 	Redaction  *regexp.Regexp
 	AuthSecret string
 	NodeSSL    map[string]string
-	KillGrace  time.Duration // between SIGTERM and SIGKILL, default 10 s
+	Logs       config.LogRolling // zero: logs are never rolled
+	KillGrace  time.Duration     // between SIGTERM and SIGKILL, default 10 s
 	// Retained is how many finished, acknowledged executors are remembered,
 	// for the pages and so that a late launch of one of them is recognised;
 	// default 1000.
@@ -303,6 +304,10 @@ func (e *Executors) freeIfDone(appID string) {
 	e.mu.Unlock()
 	e.dirs.remove(appID, dirs)
 }
+
+// Applications lists, sorted, those whose scratch directories are kept here: a
+// master that knows one of them to be over can say so.
+func (e *Executors) Applications() []string { return e.dirs.owners() }
 
 // Wait returns when no executor runs, or when ctx ends.
 func (e *Executors) Wait(ctx context.Context) error {

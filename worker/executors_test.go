@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -180,6 +181,9 @@ func TestLocalDirectoriesLiveAsLongAsTheApplication(t *testing.T) {
 	if st, _ := os.Stat(dirs[0]); st.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v", st.Mode())
 	}
+	if got := f.Applications(); !slices.Equal(got, []string{"app-1"}) {
+		t.Errorf("applications: %q", got)
+	}
 	f.Kill("app-1", 0, "end")
 	f.expect(t, Killed)
 	f.ApplicationFinished("app-1")
@@ -192,8 +196,29 @@ func TestLocalDirectoriesLiveAsLongAsTheApplication(t *testing.T) {
 	if dirs := f.appDirs(t); len(dirs) != 0 {
 		t.Errorf("not freed: %v", dirs)
 	}
+	if got := f.Applications(); len(got) != 0 {
+		t.Errorf("applications: %q", got)
+	}
 	if _, err := os.Stat(filepath.Join(f.work, "app-1", "1", "stderr")); err != nil {
 		t.Errorf("logs must stay: %v", err)
+	}
+}
+
+func TestLaunchAfterApplicationFinishedKeepsItsDirectory(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, "exec sleep 1000", nil)
+	f.Start(spec(t, 0))
+	f.expect(t, Running)
+	f.ApplicationFinished("app-1")
+	f.Start(spec(t, 1)) // so it was not finished
+	f.expect(t, Running)
+	for id := range 2 {
+		f.Kill("app-1", id, "end")
+		f.expect(t, Killed)
+	}
+	f.wait(t)
+	if len(f.appDirs(t)) != 1 {
+		t.Error("freed though the application came back")
 	}
 }
 

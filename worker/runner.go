@@ -23,6 +23,7 @@ type runner struct {
 	report func(state ExecutorState, message string, exitCode *int)
 
 	kill chan string // receives the reason, once; buffered
+	logs *logFiles   // set by start
 }
 
 func (r *runner) run() {
@@ -51,6 +52,7 @@ func (r *runner) run() {
 func (r *runner) await(p *process) {
 	select {
 	case <-p.exited:
+		r.logs.drain()
 		code := p.code
 		r.log.Info("executor exited", "code", code)
 		r.report(Exited, fmt.Sprintf("Command exited with code %d", code), &code)
@@ -59,6 +61,7 @@ func (r *runner) await(p *process) {
 		if err := p.terminate(r.cfg.KillGrace); err != nil {
 			r.log.Warn("executor could not be signalled", "err", err)
 		}
+		r.logs.drain()
 		code := p.code
 		r.report(Killed, reason, &code)
 	}
@@ -104,49 +107,26 @@ func (r *runner) start(dir string) (*process, error) {
 	quoted := quoteArgs(redactArgs(r.cfg.Redaction, launch.Args))
 	r.log.Info("launching executor", "command", quoted)
 
-	logs, err := openLogs(dir, launchHeader("Spark Executor Command", quoted))
+	r.logs, err = openLogs(dir, launchHeader("Spark Executor Command", quoted), r.cfg.Logs, r.log)
 	if err != nil {
 		return nil, err
 	}
-	defer logs.close() // the child has its own copies
+	defer r.logs.closeChildEnds()
 	cmd := &exec.Cmd{
 		Path: launch.Args[0], Args: launch.Args, Env: launch.Env, Dir: dir,
-		Stdout: logs.stdout, Stderr: logs.stderr,
+		Stdout: r.logs.stdout, Stderr: r.logs.stderr,
 	}
-	return startProcess(r.spawn, cmd)
+	p, err := startProcess(r.spawn, cmd)
+	if err != nil {
+		r.logs.closeChildEnds() // so that nobody waits for more text
+		r.logs.drain()
+	}
+	return p, err
 }
 
 // launchHeader is what Spark writes on top of stderr.
 func launchHeader(title, quoted string) string {
 	return fmt.Sprintf("%s: %s\n%s\n\n", title, quoted, strings.Repeat("=", 40))
-}
-
-type logFiles struct{ stdout, stderr *os.File }
-
-// openLogs makes stdout and stderr. The child writes to them itself, so no log
-// line depends on the worker's life or pace.
-func openLogs(dir, header string) (logFiles, error) {
-	const flags = os.O_CREATE | os.O_TRUNC | os.O_WRONLY | os.O_APPEND
-	stdout, err := os.OpenFile(filepath.Join(dir, "stdout"), flags, 0o644)
-	if err != nil {
-		return logFiles{}, err
-	}
-	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), flags, 0o644)
-	if err != nil {
-		stdout.Close()
-		return logFiles{}, err
-	}
-	files := logFiles{stdout: stdout, stderr: stderr}
-	if _, err := stderr.WriteString(header); err != nil {
-		files.close()
-		return logFiles{}, fmt.Errorf("log file %s: %w", stderr.Name(), err)
-	}
-	return files, nil
-}
-
-func (l logFiles) close() {
-	l.stdout.Close()
-	l.stderr.Close()
 }
 
 const defaultKillGrace = 10 * time.Second // Spark: EXECUTOR_TERMINATE_TIMEOUT_MS

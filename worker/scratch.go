@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -80,6 +82,13 @@ func (s *scratch) forApp(appID string) ([]string, error) {
 	}
 	s.apps[appID] = dirs
 	return dirs, nil
+}
+
+// owners lists the applications that have directories, sorted.
+func (s *scratch) owners() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.apps))
 }
 
 // take forgets the application's directories and hands them over for removal.
