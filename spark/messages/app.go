@@ -162,18 +162,21 @@ func parseKillExecutors(r *reader) Message {
 	return &KillExecutors{AppID: r.text("appId"), ExecutorIDs: r.strs("executorIds")}
 }
 
-func readTotals(v javaser.Value) ([]ProfileTotal, error) {
+func readTotals(p *parser, v javaser.Value) ([]ProfileTotal, error) {
 	pairs, err := scala.Map(v)
 	if err != nil || len(pairs) == 0 {
 		return nil, err
 	}
+	if err := p.spend(len(pairs)); err != nil {
+		return nil, err
+	}
 	out := make([]ProfileTotal, len(pairs))
-	for i, p := range pairs {
-		profile, err := readResourceProfile(p.Key)
+	for i, pair := range pairs {
+		profile, err := readResourceProfile(p, pair.Key)
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		total, err := readInt(p.Value)
+		total, err := readInt(p, pair.Value)
 		if err != nil {
 			return nil, fmt.Errorf("total of profile %d: %w", profile.ID, err)
 		}

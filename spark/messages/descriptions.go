@@ -46,8 +46,8 @@ type Command struct {
 	JavaOpts    []string
 }
 
-func readApplicationDescription(v javaser.Value) (*ApplicationDescription, error) {
-	r, err := fields(v, classAppDescription)
+func readApplicationDescription(p *parser, v javaser.Value) (*ApplicationDescription, error) {
+	r, err := fields(p, v, classAppDescription)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func readApplicationDescription(v javaser.Value) (*ApplicationDescription, error
 	return d, r.err
 }
 
-func readDriverDescription(v javaser.Value) (*DriverDescription, error) {
-	r, err := fields(v, classDriverDescription)
+func readDriverDescription(p *parser, v javaser.Value) (*DriverDescription, error) {
+	r, err := fields(p, v, classDriverDescription)
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +85,15 @@ func readDriverDescription(v javaser.Value) (*DriverDescription, error) {
 	return d, r.err
 }
 
-func readCommand(v javaser.Value) (Command, error) {
-	r, err := fields(v, classCommand)
+func readCommand(p *parser, v javaser.Value) (Command, error) {
+	r, err := fields(p, v, classCommand)
 	if err != nil {
 		return Command{}, err
 	}
 	c := Command{
 		MainClass:   r.str("mainClass"),
 		Arguments:   r.strs("arguments"),
-		Environment: stringMap(r, "environment", scala.String),
+		Environment: stringMap(r, "environment", readString),
 		ClassPath:   r.strs("classPathEntries"),
 		LibraryPath: r.strs("libraryPathEntries"),
 		JavaOpts:    r.strs("javaOpts"),
@@ -101,8 +101,8 @@ func readCommand(v javaser.Value) (Command, error) {
 	return c, r.err
 }
 
-func readURI(v javaser.Value) (string, error) {
-	r, err := fields(v, classURI)
+func readURI(p *parser, v javaser.Value) (string, error) {
+	r, err := fields(p, v, classURI)
 	if err != nil {
 		return "", err
 	}

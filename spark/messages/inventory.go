@@ -66,8 +66,8 @@ func parseWorkerSchedulerStateResponse(r *reader) Message {
 	}
 }
 
-func readExecutorDescription(v javaser.Value) (ExecutorDescription, error) {
-	r, err := fields(v, classExecutorDescription)
+func readExecutorDescription(p *parser, v javaser.Value) (ExecutorDescription, error) {
+	r, err := fields(p, v, classExecutorDescription)
 	if err != nil {
 		return ExecutorDescription{}, err
 	}
@@ -82,8 +82,8 @@ func readExecutorDescription(v javaser.Value) (ExecutorDescription, error) {
 	return d, r.err
 }
 
-func readWorkerExecutorState(v javaser.Value) (WorkerExecutorState, error) {
-	r, err := fields(v, classExecutorResponse)
+func readWorkerExecutorState(p *parser, v javaser.Value) (WorkerExecutorState, error) {
+	r, err := fields(p, v, classExecutorResponse)
 	if err != nil {
 		return WorkerExecutorState{}, err
 	}
@@ -91,8 +91,8 @@ func readWorkerExecutorState(v javaser.Value) (WorkerExecutorState, error) {
 	return s, r.err
 }
 
-func readWorkerDriverState(v javaser.Value) (WorkerDriverState, error) {
-	r, err := fields(v, classDriverResponse)
+func readWorkerDriverState(p *parser, v javaser.Value) (WorkerDriverState, error) {
+	r, err := fields(p, v, classDriverResponse)
 	if err != nil {
 		return WorkerDriverState{}, err
 	}

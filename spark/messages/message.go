@@ -57,7 +57,7 @@ func Parse(tree javaser.Value) (Message, error) {
 	if !known {
 		return &Unknown{Class: class, Tree: tree}, nil
 	}
-	r := &reader{o: tree.(*javaser.Object)}
+	r := &reader{p: newParser(), o: tree.(*javaser.Object)}
 	m := parse(r)
 	if r.err != nil {
 		return nil, fmt.Errorf("parse %s: %w", class, r.err)

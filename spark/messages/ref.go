@@ -51,11 +51,11 @@ func (r Ref) URL() string {
 	return "spark://" + r.Name + "@" + r.Address().String()
 }
 
-func readAddress(v javaser.Value) (Address, error) {
+func readAddress(p *parser, v javaser.Value) (Address, error) {
 	if v == nil {
 		return Address{}, nil
 	}
-	r, err := fields(v, classAddress)
+	r, err := fields(p, v, classAddress)
 	if err != nil {
 		return Address{}, err
 	}
@@ -63,13 +63,13 @@ func readAddress(v javaser.Value) (Address, error) {
 	return a, r.err
 }
 
-func readRef(v javaser.Value) (Ref, error) {
-	r, err := fields(v, classRef)
+func readRef(p *parser, v javaser.Value) (Ref, error) {
+	r, err := fields(p, v, classRef)
 	if err != nil {
 		return Ref{}, err
 	}
-	ref := take(r, "endpointAddress", func(v javaser.Value) (Ref, error) {
-		e, err := fields(v, classEndpointAddress)
+	ref := take(r, "endpointAddress", func(p *parser, v javaser.Value) (Ref, error) {
+		e, err := fields(p, v, classEndpointAddress)
 		if err != nil {
 			return Ref{}, err
 		}
@@ -126,7 +126,7 @@ var errNoRef = errors.New("the template is no endpoint ref")
 
 // cloneRef copies a ref, with another name and address. All that does not change is shared with the template.
 func (b *builder) cloneRef(template *javaser.Object, r Ref) (javaser.Value, error) {
-	old, err := readRef(template)
+	old, err := readRef(newParser(), template)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoRef, err)
 	}

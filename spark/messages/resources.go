@@ -55,8 +55,8 @@ func (r *reader) resources(name string) Resources {
 	return stringMap(r, name, readResourceInformation)
 }
 
-func readResourceInformation(v javaser.Value) ([]string, error) {
-	r, err := fields(v, classResourceInformation)
+func readResourceInformation(p *parser, v javaser.Value) ([]string, error) {
+	r, err := fields(p, v, classResourceInformation)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +65,13 @@ func readResourceInformation(v javaser.Value) ([]string, error) {
 }
 
 // readStrings reads a String[].
-func readStrings(v javaser.Value) ([]string, error) {
+func readStrings(p *parser, v javaser.Value) ([]string, error) {
 	a, ok := v.(*javaser.Array)
 	if !ok || a.Class.Name != classStrings {
 		return nil, fmt.Errorf("%w: want %s, got %T", ErrMalformed, classStrings, v)
+	}
+	if err := p.spend(len(a.Values)); err != nil {
+		return nil, err
 	}
 	out := make([]string, len(a.Values))
 	for i := range a.Values {
@@ -80,44 +83,44 @@ func readStrings(v javaser.Value) ([]string, error) {
 	return out, nil
 }
 
-func readResourceProfile(v javaser.Value) (ResourceProfile, error) {
-	r, err := fields(v, classResourceProfile)
+func readResourceProfile(p *parser, v javaser.Value) (ResourceProfile, error) {
+	r, err := fields(p, v, classResourceProfile)
 	if err != nil {
 		return ResourceProfile{}, err
 	}
-	p := ResourceProfile{
+	profile := ResourceProfile{
 		ID:       r.int("_id"),
 		Executor: stringMap(r, "executorResources", readExecutorResourceRequest),
 		Task:     stringMap(r, "taskResources", readTaskResourceRequest),
 		Tree:     r.o,
 	}
-	return p, r.err
+	return profile, r.err
 }
 
-func readExecutorResourceRequest(v javaser.Value) (ExecutorResourceRequest, error) {
-	r, err := fields(v, classExecutorRequest)
+func readExecutorResourceRequest(p *parser, v javaser.Value) (ExecutorResourceRequest, error) {
+	r, err := fields(p, v, classExecutorRequest)
 	if err != nil {
 		return ExecutorResourceRequest{}, err
 	}
 	out := ExecutorResourceRequest{
-		Amount:          take(r, "amount", scala.Long),
+		Amount:          take(r, "amount", readLong),
 		DiscoveryScript: r.text("discoveryScript"),
 		Vendor:          r.text("vendor"),
 	}
 	return out, r.err
 }
 
-func readTaskResourceRequest(v javaser.Value) (float64, error) {
-	r, err := fields(v, classTaskRequest)
+func readTaskResourceRequest(p *parser, v javaser.Value) (float64, error) {
+	r, err := fields(p, v, classTaskRequest)
 	if err != nil {
 		return 0, err
 	}
-	amount := take(r, "amount", scala.Double)
+	amount := take(r, "amount", readDouble)
 	return amount, r.err
 }
 
-func readResourceRequirement(v javaser.Value) (ResourceRequirement, error) {
-	r, err := fields(v, classResourceRequirement)
+func readResourceRequirement(p *parser, v javaser.Value) (ResourceRequirement, error) {
+	r, err := fields(p, v, classResourceRequirement)
 	if err != nil {
 		return ResourceRequirement{}, err
 	}

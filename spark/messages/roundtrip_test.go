@@ -3,11 +3,13 @@ package messages
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
 
 	"github.com/firesteel/firesteel/spark/javaser"
+	"github.com/firesteel/firesteel/spark/scala"
 )
 
 func TestSamplesCoverEveryMessage(t *testing.T) {
@@ -208,6 +210,43 @@ func TestStates(t *testing.T) {
 	for s := ExecutorLaunching; s <= ExecutorDecommissioned; s++ {
 		if s.Finished() != finished[s] {
 			t.Errorf("%s finished: %v", s, s.Finished())
+		}
+	}
+}
+
+// A stream of some kilobytes can stand for billions of elements: a list names one object again and again, whose map
+// names another again and again, and so on.
+func TestSharedObjectsDoNotExplode(t *testing.T) {
+	t.Parallel()
+	const many = 2000
+	for build, env := range envs() {
+		b := newBuilder(env)
+		addresses := make([]javaser.Value, many)
+		for i := range addresses {
+			addresses[i] = "0"
+		}
+		gpu := b.Object(classResourceInformation, scala.F{Name: "name", Value: "gpu"},
+			scala.F{Name: "addresses", Value: b.Array(classStrings, addresses...)})
+		pairs := make([]scala.Pair, many)
+		for i := range pairs {
+			pairs[i] = scala.Pair{Key: fmt.Sprint(i), Value: gpu}
+		}
+		response := b.Object(classDriverResponse, scala.F{Name: "driverId", Value: "d"}, scala.F{Name: "resources", Value: b.Map(pairs)})
+		responses := make([]javaser.Value, many)
+		for i := range responses {
+			responses[i] = response
+		}
+		bomb := b.Object(deployed+"WorkerSchedulerStateResponse", scala.F{Name: "id", Value: "w"},
+			scala.F{Name: "execResponses", Value: b.List()}, scala.F{Name: "driverResponses", Value: b.List(responses...)})
+		if b.failure() != nil {
+			t.Fatal(b.failure())
+		}
+		stream, err := javaser.Encode(bomb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(stream, javaser.Limits{}); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %d bytes that stand for %d addresses: %v", build, len(stream), many*many*many, err)
 		}
 	}
 }

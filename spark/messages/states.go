@@ -54,12 +54,12 @@ func stateName(enum string, names []string, id int32) string {
 	return names[id]
 }
 
-func readExecutorState(v javaser.Value) (ExecutorState, error) {
+func readExecutorState(_ *parser, v javaser.Value) (ExecutorState, error) {
 	id, err := readState(v, executorStates[:])
 	return ExecutorState(id), err
 }
 
-func readDriverState(v javaser.Value) (DriverState, error) {
+func readDriverState(_ *parser, v javaser.Value) (DriverState, error) {
 	id, err := readState(v, driverStates[:])
 	return DriverState(id), err
 }

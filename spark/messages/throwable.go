@@ -25,7 +25,7 @@ func (t Throwable) String() string {
 	return t.Class + ": " + t.Message
 }
 
-func readThrowable(v javaser.Value) (Throwable, error) {
+func readThrowable(_ *parser, v javaser.Value) (Throwable, error) {
 	class, message, err := scala.Throwable(v)
 	if err != nil {
 		return Throwable{}, err

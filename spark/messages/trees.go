@@ -53,13 +53,13 @@ func DecodeDriverDescription(b []byte, lim javaser.Limits) (*DriverDescription, 
 // DecodeRef reads the stored form of a ref.
 func DecodeRef(b []byte, lim javaser.Limits) (Ref, error) { return decodeValue(b, lim, readRef) }
 
-func decodeValue[T any](b []byte, lim javaser.Limits, read func(javaser.Value) (T, error)) (T, error) {
+func decodeValue[T any](b []byte, lim javaser.Limits, read func(*parser, javaser.Value) (T, error)) (T, error) {
 	var zero T
 	v, err := javaser.Decode(b, lim)
 	if err != nil {
 		return zero, err
 	}
-	out, err := read(v)
+	out, err := read(newParser(), v)
 	if err != nil {
 		return zero, err
 	}
