@@ -22,6 +22,7 @@ const (
 type batcher struct {
 	maxCommands, maxBytes int
 	apply                 func(entry []byte) raft.ApplyFuture
+	futures               *futures
 
 	mu     sync.Mutex
 	queue  []*pending
@@ -44,8 +45,8 @@ type outcome struct {
 	err    error
 }
 
-func newBatcher(maxCommands, maxBytes int, apply func([]byte) raft.ApplyFuture) *batcher {
-	return &batcher{maxCommands: maxCommands, maxBytes: maxBytes, apply: apply, wake: make(chan struct{}, 1)}
+func newBatcher(maxCommands, maxBytes int, futures *futures, apply func([]byte) raft.ApplyFuture) *batcher {
+	return &batcher{maxCommands: maxCommands, maxBytes: maxBytes, futures: futures, apply: apply, wake: make(chan struct{}, 1)}
 }
 
 // submit proposes cmd and waits for its result or the end of ctx. After the latter the outcome is unknown.
@@ -96,7 +97,7 @@ func (b *batcher) run(ctx context.Context) {
 		b.entries.Add(1)
 		b.commands.Add(uint64(len(batch)))
 		waiting.Go(func() {
-			settle(ctx, future, batch)
+			b.settle(ctx, future, batch)
 			<-slots
 		})
 	}
@@ -151,8 +152,8 @@ func commands(batch []*pending) [][]byte {
 }
 
 // settle hands the results of one entry to their callers.
-func settle(ctx context.Context, future raft.ApplyFuture, batch []*pending) {
-	if err := await(ctx, future); err != nil {
+func (b *batcher) settle(ctx context.Context, future raft.ApplyFuture, batch []*pending) {
+	if err := b.futures.await(ctx, given(future)); err != nil {
 		err = proposalError(err)
 		for _, p := range batch {
 			p.done <- outcome{err: err}

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// promiseTTL is how long a node keeps to a promise.
-	promiseTTL = 5 * time.Second
+	// promiseTTL is how long a node keeps to a promise. A failed proposal blocks its voters for that long.
+	promiseTTL = 3 * time.Second
 	// proposalTTL is how long a proposer may use the promises it got, counted from before it asked: less than promiseTTL, so
 	// that no promise ends before the bootstrap that it allows.
-	proposalTTL = 4 * time.Second
+	proposalTTL = 2 * time.Second
 	// bootstrapInterval is how often candidates are looked at, jittered by half; a change makes it sooner.
 	bootstrapInterval = 200 * time.Millisecond
 )
@@ -85,6 +85,7 @@ type Bootstrapper struct {
 	cfg BootstrapConfig
 
 	mu      sync.Mutex
+	formed  bool   // this node has bootstrapped a cluster
 	promise string // key of the configuration promised to
 	expires time.Time
 }
@@ -222,11 +223,12 @@ func (b *Bootstrapper) bootstrap(ctx context.Context, proposal Proposal) error {
 	if err := b.cfg.Node.Bootstrap(proposal.Servers); err != nil {
 		return err
 	}
+	b.formed = true
 	b.cfg.Logger.Info("bootstrapped a cluster", "servers", len(proposal.Servers))
 	return nil
 }
 
-// HandlePromise answers another master's proposal: nil is a promise, for 5 s, to take part in no other. A refusal is
+// HandlePromise answers another master's proposal: nil is a promise, for 3 s, to take part in no other. A refusal is
 // ErrPromised, ErrAlreadyBootstrapped or ErrBadProposal.
 func (b *Bootstrapper) HandlePromise(proposal Proposal) error {
 	if b.cfg.Node.HasState() {

@@ -111,7 +111,7 @@ func (n *Node) TransferLeadershipTo(ctx context.Context, id string) error {
 
 // Snapshot writes a snapshot now and drops log entries that it makes needless. No new entry since the last one is no error.
 func (n *Node) Snapshot(ctx context.Context) error {
-	err := await(ctx, n.raft.Snapshot())
+	err := n.futures.await(ctx, func() raft.Future { return n.raft.Snapshot() })
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}
@@ -123,22 +123,16 @@ func (n *Node) change(ctx context.Context, what string, request func() raft.Futu
 	if err := n.isOpen(); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- request().Error() }()
-	var err error
-	select {
-	case err = <-done:
-	case <-n.ctx.Done():
-		err = ErrClosed
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(n.ctx, func() { cancel(ErrClosed) })()
+	err := n.futures.await(ctx, request)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, raft.ErrNotLeader):
 		return fmt.Errorf("%s: %w", what, n.notLeader())
-	case errors.Is(err, raft.ErrRaftShutdown):
+	case errors.Is(err, raft.ErrRaftShutdown), errors.Is(err, ErrClosed):
 		return ErrClosed
 	}
 	return fmt.Errorf("%s: %w", what, err)

@@ -70,6 +70,8 @@ func (r *recorder) Restore(source io.Reader) error {
 	return nil
 }
 
+func (r *recorder) order() []string { return r.orderTo(^uint64(0)) }
+
 // orderTo returns the commands of the entries up to index.
 func (r *recorder) orderTo(index uint64) []string {
 	r.mu.Lock()

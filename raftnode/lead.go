@@ -114,8 +114,8 @@ func (n *Node) lead(ctx context.Context) {
 // leadOnce waits for the barrier of the term, opens reads and runs the duties. It returns when ctx ends or on a failure.
 func (n *Node) leadOnce(ctx context.Context) (term uint64, err error) {
 	term = n.raft.CurrentTerm()
-	barrier := n.raft.Barrier(0)
-	if err := await(ctx, barrier); err != nil {
+	var barrier raft.Future
+	if err := n.futures.await(ctx, func() raft.Future { barrier = n.raft.Barrier(0); return barrier }); err != nil {
 		return term, fmt.Errorf("barrier of term %d: %w", term, err)
 	}
 	// The barrier belongs to term if that has not changed meanwhile, for terms only grow.

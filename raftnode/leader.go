@@ -87,7 +87,8 @@ func (n *Node) LeaderID() string {
 // IsLeader tells whether this node leads, as far as it knows: see ReadBarrier for certainty.
 func (n *Node) IsLeader() bool { return n.raft.State() == raft.Leader }
 
-// Watch returns a channel that closes when the leader next changes. Take it before asking for the leader.
+// Watch returns a channel that closes when the leader next changes, or becomes ready on this node. Take it before asking for
+// the leader.
 func (n *Node) Watch() <-chan struct{} {
 	_, _, changed := n.view.get()
 	return changed

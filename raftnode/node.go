@@ -17,6 +17,8 @@ import (
 const (
 	// transferTimeout bounds the handover of leadership in Close.
 	transferTimeout = 2 * time.Second
+	// drainTimeout bounds the wait for raft's answers in Close.
+	drainTimeout = 2 * time.Second
 	// shutdownTimeout bounds Close while the disk does not answer.
 	shutdownTimeout = 10 * time.Second
 )
@@ -33,6 +35,7 @@ type Node struct {
 	applied *progress
 	batch   *batcher
 	reads   readRounds
+	futures futures
 	view    *leaderView
 
 	notify chan bool // raft's leadership changes
@@ -119,7 +122,7 @@ func start(cfg Config, p parts) (*Node, error) {
 		n.cancel(ErrClosed)
 		return nil, errors.Join(fmt.Errorf("start raft node %s: %w", cfg.ID, err), n.trans.Close())
 	}
-	n.batch = newBatcher(cfg.MaxBatchCommands, cfg.MaxBatchBytes, func(entry []byte) raft.ApplyFuture { return n.raft.Apply(entry, 0) })
+	n.batch = newBatcher(cfg.MaxBatchCommands, cfg.MaxBatchBytes, &n.futures, func(entry []byte) raft.ApplyFuture { return n.raft.Apply(entry, 0) })
 	n.tasks.Go(func() { n.batch.run(n.ctx) })
 	n.tasks.Go(n.followLeader)
 	n.tasks.Go(n.superviseLead)
@@ -169,12 +172,13 @@ func (n *Node) handOver() {
 // shutdown stops everything, from the duties down to the disk.
 func (n *Node) shutdown() error {
 	n.cancel(ErrClosed)
+	n.futures.drain(drainTimeout)
 	down := n.raft.Shutdown()
 	_ = n.trans.Close() // first, since raft waits for calls to peers that may not answer
 	n.tasks.Wait()      // among them the goroutine that waits for Lead
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	if err := await(ctx, down); err != nil {
+	if err := new(futures).await(ctx, given(down)); err != nil {
 		// Closing the store would wait for the same write that hangs.
 		return fmt.Errorf("raft node %s did not stop within %s: %w", n.cfg.ID, shutdownTimeout, err)
 	}
@@ -182,18 +186,6 @@ func (n *Node) shutdown() error {
 		return nil
 	}
 	return n.store.Close()
-}
-
-// await waits for a future no longer than ctx.
-func await(ctx context.Context, future raft.Future) error {
-	done := make(chan error, 1)
-	go func() { done <- future.Error() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // ID returns the node's name.

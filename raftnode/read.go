@@ -95,20 +95,16 @@ func (n *Node) readRound() (uint64, error) {
 
 // verifyLeader asks a majority whether this node still leads.
 func (n *Node) verifyLeader(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() { done <- n.raft.VerifyLeader().Error() }() // even handing it in may wait for a hung disk
-	select {
-	case err := <-done:
-		if errors.Is(err, raft.ErrNotLeader) {
-			return n.notLeader()
-		}
-		if err != nil {
-			return proposalError(err)
-		}
+	err := n.futures.await(ctx, n.raft.VerifyLeader)
+	switch {
+	case err == nil:
 		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: leadership not confirmed: %w", ErrUnavailable, context.Cause(ctx))
+	case errors.Is(err, raft.ErrNotLeader):
+		return n.notLeader()
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: leadership not confirmed: %w", ErrUnavailable, err)
 	}
+	return proposalError(err)
 }
 
 // VerifyLeader returns nil if a majority confirms that this node leads in the given term: for a leader that is about to do

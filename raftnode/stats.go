@@ -8,6 +8,7 @@ type Stats struct {
 	State    string // follower, candidate, leader, shutdown
 	Term     uint64
 	LeaderID string
+	Ready    bool   // this node leads, its barrier has passed and its duties have begun
 	Last     uint64 // newest entry in the local log
 	Commit   uint64 // newest entry known to be committed
 	// Applied is the newest command or membership entry that the machine has applied. It may rest below Commit: a term's
@@ -24,7 +25,7 @@ type Stats struct {
 // Stats returns the node's position.
 func (n *Node) Stats() Stats {
 	return Stats{
-		ID: n.cfg.ID, State: n.State(), Term: n.Term(), LeaderID: n.LeaderID(),
+		ID: n.cfg.ID, State: n.State(), Term: n.Term(), LeaderID: n.LeaderID(), Ready: n.ready.Load() != nil,
 		Last: n.raft.LastIndex(), Commit: n.raft.CommitIndex(), Applied: n.applied.index(), Servers: n.Servers(),
 		Entries: n.batch.entries.Load(), Commands: n.batch.commands.Load(),
 		Stalled: n.gate.isShut(), DeathCalls: n.deathCalls.Load(),
