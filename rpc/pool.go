@@ -103,13 +103,13 @@ func (p *Pool) ReadIndex(ctx context.Context, addr string) (uint64, error) {
 }
 
 // Promise asks the master at addr for its promise.
-func (p *Pool) Promise(ctx context.Context, addr, bootstrapper string, servers []Candidate) error {
+func (p *Pool) Promise(ctx context.Context, addr string, proposal Proposal) error {
 	c, err := p.masters(addr)
 	if err != nil {
 		return err
 	}
-	req := &clusterpb.PromiseRequest{Bootstrapper: bootstrapper}
-	for _, s := range servers {
+	req := &clusterpb.PromiseRequest{Bootstrapper: proposal.Proposer, Expect: int32(proposal.Expect)}
+	for _, s := range proposal.Servers {
 		req.Servers = append(req.Servers, &clusterpb.Server{Id: s.ID, RaftAddress: s.RaftAddress})
 	}
 	if _, err := c.Promise(ctx, req); err != nil {

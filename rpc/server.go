@@ -20,6 +20,13 @@ type SparkAddress struct {
 	Port int
 }
 
+// Proposal is a first configuration that a master wants to begin with.
+type Proposal struct {
+	Proposer string
+	Expect   int
+	Servers  []Candidate
+}
+
 // Candidate is a server of a first configuration.
 type Candidate struct {
 	ID          string
@@ -33,7 +40,7 @@ type Master interface {
 	// ReadIndex gives the index that a linearizable read must wait for; a *NotLeaderError as above.
 	ReadIndex(ctx context.Context) (uint64, error)
 	// Promise binds this master to one first configuration for a while.
-	Promise(ctx context.Context, bootstrapper string, servers []Candidate) error
+	Promise(ctx context.Context, p Proposal) error
 	// Relay sends one-way messages over a connection that a Spark peer opened to this master; ErrNoPeer if there is none.
 	Relay(ctx context.Context, peer SparkAddress, endpoint string, payloads [][]byte) error
 	// PeerGone takes note that a Spark peer's connection to another master has ended.
@@ -101,11 +108,11 @@ func (s *masters) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) 
 }
 
 func (s *masters) Promise(ctx context.Context, r *clusterpb.PromiseRequest) (*clusterpb.PromiseReply, error) {
-	servers := make([]Candidate, 0, len(r.GetServers()))
+	p := Proposal{Proposer: r.GetBootstrapper(), Expect: int(r.GetExpect())}
 	for _, c := range r.GetServers() {
-		servers = append(servers, Candidate{ID: c.GetId(), RaftAddress: c.GetRaftAddress()})
+		p.Servers = append(p.Servers, Candidate{ID: c.GetId(), RaftAddress: c.GetRaftAddress()})
 	}
-	if err := s.m.Promise(ctx, r.GetBootstrapper(), servers); err != nil {
+	if err := s.m.Promise(ctx, p); err != nil {
 		return nil, status.Error(codes.FailedPrecondition, err.Error())
 	}
 	return &clusterpb.PromiseReply{}, nil

@@ -322,6 +322,7 @@ type PromiseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Bootstrapper  string                 `protobuf:"bytes,1,opt,name=bootstrapper,proto3" json:"bootstrapper,omitempty"`
 	Servers       []*Server              `protobuf:"bytes,2,rep,name=servers,proto3" json:"servers,omitempty"`
+	Expect        int32                  `protobuf:"varint,3,opt,name=expect,proto3" json:"expect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +369,13 @@ func (x *PromiseRequest) GetServers() []*Server {
 		return x.Servers
 	}
 	return nil
+}
+
+func (x *PromiseRequest) GetExpect() int32 {
+	if x != nil {
+		return x.Expect
+	}
+	return 0
 }
 
 type PromiseReply struct {
@@ -1801,10 +1809,11 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\";\n" +
 	"\x06Server\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
-	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\"l\n" +
+	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\"\x84\x01\n" +
 	"\x0ePromiseRequest\x12\"\n" +
 	"\fbootstrapper\x18\x01 \x01(\tR\fbootstrapper\x126\n" +
-	"\aservers\x18\x02 \x03(\v2\x1c.firesteel.cluster.v1.ServerR\aservers\"\x0e\n" +
+	"\aservers\x18\x02 \x03(\v2\x1c.firesteel.cluster.v1.ServerR\aservers\x12\x16\n" +
+	"\x06expect\x18\x03 \x01(\x05R\x06expect\"\x0e\n" +
 	"\fPromiseReply\"6\n" +
 	"\fSparkAddress\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +

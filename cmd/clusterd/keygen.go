@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/firesteel/firesteel/membership"
+	"github.com/urfave/cli/v2"
+)
+
+func keygenCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "keygen",
+		Usage: "print a new gossip key",
+		Description: "Put it into a file that only the cluster's user can read, the same one on every machine, and give\n" +
+			"that file to every master and worker: clusterd keygen > gossip.key && chmod 600 gossip.key",
+		HideHelpCommand: true,
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.App.Writer, membership.GenerateKey())
+			return nil
+		},
+	}
+}
+
+// gossipFlags are those that master and worker share.
+func gossipFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "gossip-key-file", Usage: "`FILE` with the cluster's gossip key (clusterd keygen); without one gossip stays on loopback", EnvVars: []string{"FIRESTEEL_GOSSIP_KEY_FILE"}},
+		&cli.StringFlag{Name: "profile", Value: "normal", Usage: "timings of the network: normal, fast (one rack) or wan", EnvVars: []string{"FIRESTEEL_PROFILE"}},
+	}
+}
+
+func gossipKey(c *cli.Context) ([]byte, error) {
+	path := c.String("gossip-key-file")
+	if path == "" {
+		return nil, nil
+	}
+	return membership.LoadKeyFile(path)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/master"
+	"github.com/urfave/cli/v2"
+)
+
+func masterCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "master",
+		Usage: "run a master",
+		Description: "Three masters make a cluster that survives the loss of any one of them. Start each with the same\n" +
+			"--bootstrap-expect 3 and with --join naming the gossip address of at least one other; the order does not\n" +
+			"matter. A restarted master finds its place by its --id and --data-dir.\n\n" +
+			"Ports: --port takes Spark's RPC and, by the first byte, HTTP (GET /v1/cluster); --webui-port serves /json/;\n" +
+			"--rpc-port is for the other masters and for Go workers (gRPC and Raft share it); --gossip-port needs TCP and UDP.",
+		HideHelpCommand: true,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "id", Usage: "`NAME` of this master, for ever; unique in the cluster", EnvVars: []string{"FIRESTEEL_MASTER_ID"}},
+			&cli.StringFlag{Name: "data-dir", Usage: "`DIR` of the Raft log and snapshots; belongs to this id alone", EnvVars: []string{"FIRESTEEL_DATA_DIR"}},
+			&cli.StringFlag{Name: "host", Aliases: []string{"h"}, Usage: "`HOST` to advertise (SPARK_MASTER_HOST; default: this machine's name)"},
+			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on (default: the host)"},
+			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "Spark RPC `PORT` (SPARK_MASTER_PORT; default 7077)"},
+			&cli.IntFlag{Name: "rest-port", Usage: "REST submission `PORT` (spark.master.rest.port; default 6066); served by a later release"},
+			&cli.IntFlag{Name: "webui-port", Usage: "web UI and JSON `PORT` (SPARK_MASTER_WEBUI_PORT; default 8080)"},
+			&cli.IntFlag{Name: "rpc-port", Value: 7078, Usage: "gRPC and Raft `PORT`"},
+			&cli.IntFlag{Name: "gossip-port", Value: 7946, Usage: "gossip `PORT`, TCP and UDP"},
+			&cli.IntFlag{Name: "bootstrap-expect", Usage: "make the first configuration when this `NUMBER` of masters is there; 1, 3 or 5"},
+			&cli.StringFlag{Name: "join", Usage: "gossip addresses of other masters, `HOST:PORT[,HOST:PORT...]`"},
+			&cli.StringFlag{Name: "properties-file", Usage: "spark.* settings from `FILE` (default: conf/spark-defaults.conf)"},
+		}, gossipFlags()...),
+		Action: runMaster,
+	}
+}
+
+func runMaster(c *cli.Context) error {
+	cfg, err := masterConfig(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := stopSignals(c.Context)
+	defer stop()
+	m, err := master.Open(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("start master %s: %w", cfg.ID, err)
+	}
+	slog.Info("master ready", "id", cfg.ID, "url", m.URL(), "json", m.WebURL()+"/json/")
+	<-ctx.Done()
+	slog.Info("stopping", "id", cfg.ID)
+	return m.Close()
+}
+
+func masterConfig(c *cli.Context) (master.Config, error) {
+	if err := noArguments(c); err != nil {
+		return master.Config{}, err
+	}
+	for _, name := range []string{"id", "data-dir"} {
+		if c.String(name) == "" {
+			return master.Config{}, fmt.Errorf("--%s must be given: %w", name, errUsage)
+		}
+	}
+	expect := c.Int("bootstrap-expect")
+	if expect < 0 || expect > 0 && expect%2 == 0 {
+		return master.Config{}, fmt.Errorf("--bootstrap-expect %d: a quorum has an odd number of masters, such as 3: %w", expect, errUsage)
+	}
+	spark, err := config.LoadMaster(config.MasterFlags{
+		Host: given(c, "host", c.String), Port: given(c, "port", c.Int), WebUIPort: given(c, "webui-port", c.Int),
+		RESTPort: given(c, "rest-port", c.Int), PropertiesFile: c.String("properties-file"),
+	}, config.OSEnv())
+	if err != nil {
+		return master.Config{}, err
+	}
+	key, err := gossipKey(c)
+	if err != nil {
+		return master.Config{}, err
+	}
+	return master.Config{
+		ID: c.String("id"), DataDir: c.String("data-dir"), Bind: c.String("bind"), Spark: spark,
+		RPCPort: c.Int("rpc-port"), GossipPort: c.Int("gossip-port"), BootstrapExpect: expect, Join: splitList(c.String("join")),
+		Profile: c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
+	}, nil
+}
+
+func splitList(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}

@@ -1,0 +1,306 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+const (
+	// driverGrace is how long a driver that cannot be reached, and does not refuse either, is waited for.
+	driverGrace = 60 * time.Second
+	dialTimeout = 3 * time.Second
+	// recentEnds is how far back a new leader repeats the ends of executors, since the old one may not have told them.
+	recentEnds = 60 * time.Second
+	// announcedLately keeps the three registrations of one driver, which come within moments, from three answers.
+	announcedLately = 5 * time.Second
+)
+
+// Pauses between attempts to reach a driver; they double up to the last.
+const (
+	firstDriverRetry = 50 * time.Millisecond
+	lastDriverRetry  = 2 * time.Second
+)
+
+// driverLine is a way to a driver: the connection that it opened, one that we opened, or a relay through another master.
+type driverLine interface {
+	send(m messages.Message) error
+	done() <-chan struct{}
+	close()
+}
+
+// appLink holds the line to one application's driver. Whenever a line is new, the driver is first told all there is to
+// know (a driver takes everything more than once), then what changes.
+//
+// It is also what notices that a driver is gone: drivers are silent while idle, only their connection tells (trap 15).
+type appLink struct {
+	log      *slog.Logger
+	app      *fsm.App
+	driver   wire.Address
+	dialect  rpcenv.Dialect
+	takeover bool // the driver knows another master, or none; it must be told of this one
+	box      *mailbox[fsm.Event]
+	relayed  chan struct{} // signals that a relay has lost the driver
+
+	state  func() *fsm.State
+	master func() (messages.Ref, string) // this master's ref and web UI
+	find   func(addr wire.Address) (*rpcenv.Peer, bool)
+	dial   func(ctx context.Context, addr wire.Address, d rpcenv.Dialect) (*rpcenv.Peer, error)
+	relay  func(ctx context.Context, l *appLink) (driverLine, error)
+	gone   func(ctx context.Context, a *fsm.App, reason string) error
+
+	announced time.Time
+	synced    uint64 // events up to this index were part of what was told at the start of the line
+}
+
+func (l *appLink) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		line, reason := l.reach(ctx)
+		if line == nil {
+			if ctx.Err() == nil {
+				l.declareGone(ctx, reason)
+			}
+			return
+		}
+		ended := l.speak(ctx, line)
+		line.close()
+		if ended {
+			return
+		}
+		l.takeover = true
+	}
+}
+
+// speak serves one line. ended tells that the application is over.
+func (l *appLink) speak(ctx context.Context, line driverLine) (ended bool) {
+	live, err := l.tellAll(line)
+	if !live {
+		l.awaitEnd(ctx, line)
+		return true
+	}
+	if err != nil {
+		l.log.Debug("the driver's line broke", "error", err)
+		return false
+	}
+	for {
+		events, ok := l.box.take(ctx, line.done())
+		if !ok {
+			return false
+		}
+		for _, ev := range events {
+			if ev.Kind == fsm.AppEnded {
+				l.tellEnd(line, ev)
+				return true
+			}
+			if err := l.tell(line, ev); err != nil {
+				l.log.Debug("the driver's line broke", "error", err)
+				return false // what was not told is part of what the next line starts with
+			}
+		}
+	}
+}
+
+// awaitEnd tells the driver of an end that the state has already and whose event is on its way.
+func (l *appLink) awaitEnd(ctx context.Context, line driverLine) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for {
+		events, ok := l.box.take(ctx, line.done())
+		if !ok {
+			return
+		}
+		for _, ev := range events {
+			if ev.Kind == fsm.AppEnded {
+				l.tellEnd(line, ev)
+				return
+			}
+		}
+	}
+}
+
+// tellAll brings the driver up to the present state. live is false where the application has ended meanwhile.
+func (l *appLink) tellAll(line driverLine) (live bool, err error) {
+	s := l.state()
+	a, ok := s.App(l.app.ID)
+	if !ok {
+		return false, nil
+	}
+	if err := l.announce(line); err != nil {
+		return true, err
+	}
+	oldest := time.Now().Add(-recentEnds).UnixMilli()
+	for e := range s.Executors(a) {
+		if e.State.Finished() && (e.Changed < oldest || e.State == fsm.ExecutorKilled && e.ExitStatus == nil) {
+			continue // long told; or killed at the driver's own wish, of which it is not told
+		}
+		if err := line.send(added(e)); err != nil {
+			return true, err
+		}
+		if e.State != fsm.ExecutorLaunching {
+			if err := line.send(updated(e)); err != nil {
+				return true, err
+			}
+		}
+	}
+	l.synced = s.Index()
+	return true, nil
+}
+
+// announce answers the registration and, where the driver may follow another master, names this one. Both may be
+// repeated; MasterChanged alone would not do for a driver that never had the first answer (trap 2).
+func (l *appLink) announce(line driverLine) error {
+	ref, webUI := l.master()
+	if err := line.send(&messages.RegisteredApplication{AppID: l.app.ID, Master: ref}); err != nil {
+		return err
+	}
+	l.announced = time.Now()
+	if !l.takeover {
+		return nil
+	}
+	return line.send(&messages.MasterChanged{Master: ref, WebUIURL: webUI})
+}
+
+func (l *appLink) tell(line driverLine, ev fsm.Event) error {
+	if ev.Index <= l.synced {
+		return nil
+	}
+	switch ev.Kind {
+	case fsm.AppRegisteredAgain:
+		if time.Since(l.announced) < announcedLately {
+			return nil
+		}
+		return l.announce(line)
+	case fsm.ExecutorPlaced:
+		return line.send(added(ev.Executor))
+	case fsm.ExecutorChanged:
+		return line.send(updated(ev.Executor))
+	case fsm.WorkerGone:
+		return line.send(&messages.WorkerRemoved{ID: ev.Worker.ID, Host: ev.Worker.Host, Reason: ev.Message})
+	}
+	return nil
+}
+
+// tellEnd: a driver that unregistered knows; any other is told, and stops (Master.removeApplication).
+func (l *appLink) tellEnd(line driverLine, ev fsm.Event) {
+	if ev.App.State == fsm.AppFinished {
+		return
+	}
+	if err := line.send(&messages.ApplicationRemoved{Reason: ev.App.State.String()}); err != nil {
+		l.log.Debug("the driver could not be told of its application's end", "error", err)
+	}
+}
+
+func added(e *fsm.Executor) *messages.ExecutorAdded {
+	return &messages.ExecutorAdded{
+		ID: e.ID, WorkerID: e.WorkerID, HostPort: messages.Address{Host: e.WorkerHost, Port: e.WorkerPort}.String(), Cores: e.Cores, MemoryMB: e.MemoryMB,
+	}
+}
+
+func updated(e *fsm.Executor) *messages.ExecutorUpdated {
+	u := &messages.ExecutorUpdated{ID: e.ID, State: sparkState(e.State), Message: e.Message, ExitStatus: e.ExitStatus}
+	if e.HostLost || e.State == fsm.ExecutorDecommissioned {
+		u.WorkerHost = e.WorkerHost
+	}
+	return u
+}
+
+// reach finds a way to the driver. Without one it gives the reason why the driver counts as gone.
+func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
+	since := time.Now()
+	retry := firstDriverRetry
+	for ctx.Err() == nil {
+		if p, ok := l.find(l.driver); ok && !closed(p.Done()) {
+			p.Adopt(l.dialect)
+			return &peerLine{peer: p}, ""
+		}
+		p, err := l.dialOnce(ctx)
+		if err == nil {
+			return &peerLine{peer: p, own: true}, ""
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, fmt.Sprintf("its driver is gone without unregistering: nothing listens at %s", l.driver)
+		}
+		if line, err := l.relay(ctx, l); err == nil {
+			return line, ""
+		}
+		if _, live := l.state().App(l.app.ID); !live {
+			return nil, "it has ended"
+		}
+		if silent := time.Since(since); silent >= driverGrace {
+			return nil, fmt.Sprintf("its driver at %s cannot be reached for %d s: %v", l.driver, int(silent.Seconds()), err)
+		}
+		if !pause(ctx, retry) {
+			break
+		}
+		retry = min(2*retry, lastDriverRetry)
+	}
+	return nil, ""
+}
+
+func (l *appLink) dialOnce(ctx context.Context) (*rpcenv.Peer, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return l.dial(ctx, l.driver, l.dialect)
+}
+
+// declareGone ends the application of a driver that is gone. The original calls such an application FINISHED; it is not.
+func (l *appLink) declareGone(ctx context.Context, reason string) {
+	for ctx.Err() == nil {
+		if _, live := l.state().App(l.app.ID); !live {
+			return
+		}
+		err := l.gone(ctx, l.app, reason)
+		if err == nil || fsm.RefusalCode(err) != fsm.CodeOK {
+			return
+		}
+		l.log.Warn("the end of an application could not be committed; trying again", "app", l.app.ID, "error", err)
+		if !pause(ctx, lastDriverRetry) {
+			return
+		}
+	}
+}
+
+func (l *appLink) lostRelay() {
+	select {
+	case l.relayed <- struct{}{}:
+	default:
+	}
+}
+
+func closed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// appClient is the name of a driver's endpoint (StandaloneAppClient).
+const appClient = "AppClient"
+
+// peerLine speaks over a connection with the driver itself.
+type peerLine struct {
+	peer *rpcenv.Peer
+	own  bool // we opened it, so we close it
+}
+
+func (p *peerLine) send(m messages.Message) error { return p.peer.Send(appClient, m) }
+
+// done waits for what the driver said last to take effect: it unregisters and closes in one breath, and must not be
+// taken for one that vanished.
+func (p *peerLine) done() <-chan struct{} { return p.peer.Served() }
+
+func (p *peerLine) close() {
+	if p.own {
+		p.peer.Close()
+	}
+}

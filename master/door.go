@@ -1,0 +1,219 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/raftnode"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// door is the endpoint named Master (org.apache.spark.deploy.master.Master): what drivers and JVM workers send. Each
+// message becomes one command, on whichever master it arrives; answers that are messages of their own are sent by the
+// leader's duties, when the command has taken effect.
+type door struct {
+	m   *Master
+	log *slog.Logger
+}
+
+var (
+	_ rpcenv.Endpoint = (*door)(nil)
+	_ rpcenv.Watcher  = (*door)(nil)
+)
+
+// Receive takes the one-way messages of facts/spark-standalone.md, 12.1 and 12.2.
+func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
+	d.m.peers.note(p)
+	ctx, cancel := contextOf(d.m.ctx, p)
+	defer cancel()
+	var err error
+	switch msg := msg.(type) {
+	case *messages.RegisterApplication:
+		err = d.registerApplication(ctx, p, msg)
+	case *messages.UnregisterApplication:
+		err = d.unregisterApplication(d.m.ctx, msg)
+	case *messages.MasterChangeAcknowledged:
+		d.log.Info("application re-attached", "app", msg.AppID)
+	case *messages.RegisterWorker:
+		err = d.registerWorker(ctx, p, msg)
+	case *messages.WorkerLatestState:
+		err = d.workerLatestState(ctx, p, msg)
+	case *messages.WorkerSchedulerStateResponse:
+		err = d.workerSchedulerState(ctx, p, msg)
+	case *messages.Heartbeat:
+		d.heartbeat(p, msg)
+	case *messages.WorkerDecommissioning:
+		_, err = propose[none](ctx, d.m, &fsm.DecommissionWorker{ID: msg.ID, At: now()})
+	case *messages.DriverStateChanged:
+		err = d.driverStateChanged(ctx, msg)
+	default:
+		d.log.Warn("a message that a master does not take", "class", msg.ClassName(), "peer", p.Address().String())
+	}
+	d.note(msg, p, err)
+}
+
+// note writes a failed message to the log, once, here where its sender is known.
+func (d *door) note(msg messages.Message, p *rpcenv.Peer, err error) {
+	switch {
+	case err == nil:
+	case fsm.RefusalCode(err) != fsm.CodeOK:
+		d.log.Info("refused", "message", msg.ClassName(), "peer", p.Address().String(), "reason", err)
+	case errors.Is(err, context.Canceled), errors.Is(err, raftnode.ErrClosed):
+		d.log.Debug("a message whose sender or master is gone", "message", msg.ClassName(), "error", err)
+	default:
+		d.log.Warn("a message could not be carried out; its sender will ask again", "message", msg.ClassName(), "peer", p.Address().String(), "error", err)
+	}
+}
+
+// ReceiveAndReply answers asks.
+func (d *door) ReceiveAndReply(p *rpcenv.Peer, msg messages.Message) (messages.Message, error) {
+	d.m.peers.note(p)
+	ctx, cancel := contextOf(d.m.ctx, p)
+	defer cancel()
+	switch msg := msg.(type) {
+	case *messages.RequestExecutors:
+		return d.answer(msg, p, d.requestExecutors(ctx, msg))
+	case *messages.KillExecutors:
+		return d.answer(msg, p, d.killExecutors(ctx, msg))
+	case *messages.ExecutorStateChanged:
+		// A late report of an executor that nobody knows is answered true, as Spark's Master does.
+		err := d.executorStateChanged(ctx, msg)
+		if fsm.RefusalCode(err) != fsm.CodeOK {
+			d.note(msg, p, err)
+			err = nil
+		}
+		return d.answer(msg, p, err)
+	case *messages.RequestSubmitDriver:
+		return &messages.SubmitDriverResponse{Master: d.m.ref(), Message: noClusterMode}, nil
+	case *messages.RequestKillDriver:
+		return &messages.KillDriverResponse{Master: d.m.ref(), DriverID: msg.DriverID, Message: noClusterMode}, nil
+	case *messages.RequestDriverStatus:
+		return &messages.DriverStatusResponse{}, nil
+	}
+	return nil, fmt.Errorf("a Firesteel master does not answer %s", msg.ClassName())
+}
+
+const noClusterMode = "this Firesteel release does not take drivers yet: submit with --deploy-mode client"
+
+// answer is true for what was done, false for what was refused, a failure for what may be asked again.
+func (d *door) answer(msg messages.Message, p *rpcenv.Peer, err error) (messages.Message, error) {
+	d.note(msg, p, err)
+	if err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
+		return nil, err
+	}
+	return &messages.Boolean{Value: err == nil}, nil
+}
+
+// Disconnected: where this master leads, the duties watch the connections that they use. Where it does not, the leader
+// may reach that peer only through this connection, so it is told.
+func (d *door) Disconnected(p *rpcenv.Peer, _ error) {
+	d.m.peers.forget(p)
+	if addr := p.Address(); !addr.IsZero() && !p.Dialled() && d.m.ctx.Err() == nil {
+		d.m.peerGone(addr)
+	}
+}
+
+// contextOf ends with the master or with the peer's connection: a driver that has gone must not be registered late.
+func contextOf(parent context.Context, p *rpcenv.Peer) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	stop := make(chan struct{})
+	go func() {
+		select {
+		case <-p.Done():
+			cancel()
+		case <-stop:
+		}
+	}()
+	return ctx, func() { close(stop); cancel() }
+}
+
+func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterApplication) error {
+	cmd, err := d.m.registration(msg)
+	if err != nil {
+		return err
+	}
+	p.Adopt(rpcenv.Dialect{Ref: msg.Driver.Template})
+	done, err := propose[fsm.AppRegistered](ctx, d.m, cmd)
+	if err == nil && !done.Duplicate {
+		d.log.Info("application registered", "app", done.AppID, "name", msg.App.Name, "build", cmd.App.Build, "driver", msg.Driver.Address().String())
+	}
+	return err
+}
+
+// unregisterApplication is a driver's own word that it is done, which holds even when its connection has ended since.
+func (d *door) unregisterApplication(ctx context.Context, msg *messages.UnregisterApplication) error {
+	_, err := propose[none](ctx, d.m, &fsm.FinishApplication{
+		AppID: msg.AppID, State: fsm.AppFinished, At: now(), Retained: d.m.cfg.Spark.RetainedApplications,
+	})
+	return err
+}
+
+func (d *door) requestExecutors(ctx context.Context, msg *messages.RequestExecutors) error {
+	cmd := &fsm.RequestExecutors{AppID: msg.AppID}
+	for _, t := range msg.Totals {
+		prof := profile(t.Profile)
+		prof.Target = max(t.Total, 0)
+		cmd.Targets = append(cmd.Targets, prof)
+	}
+	_, err := propose[none](ctx, d.m, cmd)
+	return err
+}
+
+func (d *door) killExecutors(ctx context.Context, msg *messages.KillExecutors) error {
+	cmd := &fsm.KillExecutors{AppID: msg.AppID, At: now()}
+	for _, text := range msg.ExecutorIDs {
+		id, err := strconv.Atoi(text)
+		if err != nil {
+			d.log.Warn("not an executor id", "app", msg.AppID, "id", text) // Master.formatExecutorIds drops it too
+			continue
+		}
+		cmd.IDs = append(cmd.IDs, id)
+	}
+	_, err := propose[none](ctx, d.m, cmd)
+	return err
+}
+
+func (d *door) executorStateChanged(ctx context.Context, msg *messages.ExecutorStateChanged) error {
+	_, err := propose[none](ctx, d.m, &fsm.ExecutorStateChanged{
+		AppID: msg.AppID, ID: msg.ExecID, State: fsm.ExecutorState(msg.State + 1), Message: msg.Message, ExitStatus: msg.ExitStatus, At: now(),
+		MaxRetries: d.m.cfg.Spark.MaxExecutorRetries, Retained: d.m.cfg.Spark.RetainedApplications,
+	})
+	return err
+}
+
+func (d *door) driverStateChanged(ctx context.Context, msg *messages.DriverStateChanged) error {
+	cmd := &fsm.DriverStateChanged{ID: msg.DriverID, State: fsm.DriverState(msg.State + 1), At: now(), Retained: d.m.cfg.Spark.RetainedDrivers}
+	if msg.Exception != nil {
+		cmd.Exception = msg.Exception.String()
+	}
+	_, err := propose[none](ctx, d.m, cmd)
+	return err
+}
+
+// peerGone tells the leader of a peer whose connection to this master has ended.
+func (m *Master) peerGone(addr wire.Address) {
+	if d := m.duties.Load(); d != nil {
+		d.notify.peerGone(addr)
+		return
+	}
+	if _, ok := m.fsm.State().AppOfDriver(addr.Host, addr.Port); !ok {
+		return
+	}
+	leader, ok := m.rpcAddress(m.node.LeaderID())
+	if !ok {
+		return
+	}
+	m.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(m.ctx, relayTimeout)
+		defer cancel()
+		if err := m.pool.PeerGone(ctx, leader, sparkAddress(addr)); err != nil {
+			m.log.Debug("the leader could not be told of a lost connection; it finds out by itself", "error", err)
+		}
+	})
+}

@@ -1,0 +1,231 @@
+package master
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/membership"
+	"github.com/firesteel/firesteel/scheduler"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// duties are what a leader does, in one term. Everything in here ends with ctx, which dies when leadership is lost.
+type duties struct {
+	m    *Master
+	log  *slog.Logger
+	ctx  context.Context
+	term uint64
+
+	schedule *scheduling
+	dispatch *dispatcher
+	notify   *notifier
+	live     *liveness
+	tasks    sync.WaitGroup
+}
+
+// lead runs the duties of a term; raftnode calls it after the term's barrier.
+func (m *Master) lead(ctx context.Context, term uint64) error {
+	if err := m.nameCluster(ctx); err != nil {
+		return err
+	}
+	d := m.newDuties(ctx, term)
+	state, events := m.fsm.Subscribe()
+	defer events.Close()
+	m.duties.Store(d)
+	m.log.Info("leading", "term", term, "workers", state.WorkerCount(), "apps", state.AppCount())
+	d.adopt(state)
+	d.tasks.Go(func() { d.schedule.run(ctx) })
+	d.tasks.Go(func() { d.live.run(ctx) })
+	d.tasks.Go(func() { d.pruneWorkers(ctx) })
+	d.tasks.Go(func() { m.reconcileMasters(ctx) })
+	d.follow(events)
+	m.duties.Store(nil)
+	d.dispatch.closeAll()
+	d.tasks.Wait()
+	d.notify.wg.Wait()
+	m.log.Info("no longer leading", "term", term)
+	return nil
+}
+
+// nameCluster gives the cluster its id, in the first term of its life.
+func (m *Master) nameCluster(ctx context.Context) error {
+	if m.fsm.State().ClusterID() != "" {
+		return nil
+	}
+	if _, err := proposeHere[none](ctx, m, &fsm.SetCluster{ID: rand.Text()}); err != nil {
+		return fmt.Errorf("name the cluster: %w", err)
+	}
+	return nil
+}
+
+func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
+	d := &duties{m: m, log: m.log.With("term", term), ctx: ctx, term: term}
+	state := m.fsm.State
+	d.dispatch = newDispatcher(d.log, state)
+	d.live = newLiveness(d.log, state)
+	d.live.ask, d.live.lost, d.live.timeout = m.askWorker, d.loseWorker, m.cfg.Spark.WorkerTimeout
+	d.live.hasLine = func(id string) bool { _, ok := d.dispatch.attachedLine(id); return ok }
+	d.notify = &notifier{log: d.log, links: map[string]*appLink{}, new: d.newLink}
+	d.schedule = &scheduling{
+		log: d.log, plan: d.plan, state: state, wake: make(chan struct{}, 1),
+		commit: func(ctx context.Context, p *fsm.ApplyPlan) (fsm.PlanApplied, error) {
+			return proposeHere[fsm.PlanApplied](ctx, m, p)
+		},
+		excluded: func(id string) bool { return !d.live.hasLine(id) },
+		settled:  d.settled,
+	}
+	return d
+}
+
+// settled: every worker that is not dead has shown its list.
+func (d *duties) settled() bool {
+	for w := range d.m.fsm.State().Workers() {
+		if w.State == fsm.WorkerAlive && !d.live.hasLine(w.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// adopt takes over what is there when the term begins. Go workers come by themselves; JVM workers and drivers are called.
+func (d *duties) adopt(s *fsm.State) {
+	d.notify.adopt(d.ctx, s)
+	for w := range s.Workers() {
+		if w.Kind == fsm.WorkerJVM && w.State != fsm.WorkerDead {
+			d.greet(w, true)
+		}
+	}
+	d.repeatEnds(s)
+}
+
+// repeatEnds tells the drivers of applications that were ended against their will a moment ago: the last leader may have
+// died before it could.
+func (d *duties) repeatEnds(s *fsm.State) {
+	oldest := time.Now().Add(-recentEnds).UnixMilli()
+	for c := range s.CompletedApps() {
+		if c.App.Ended < oldest || len(c.App.DriverRef) == 0 {
+			continue
+		}
+		l := d.newLink(c.App, false)
+		d.tasks.Go(func() {
+			p, err := l.dialOnce(d.ctx)
+			if err != nil {
+				return // the driver is gone: nobody to tell
+			}
+			defer p.Close()
+			l.tellEnd(&peerLine{peer: p}, fsm.Event{App: c.App})
+		})
+	}
+}
+
+// follow carries the state machine's events to the duties until the term ends.
+func (d *duties) follow(events *fsm.Subscription) {
+	for {
+		_, evs, err := events.Next(d.ctx)
+		if err != nil {
+			return
+		}
+		wake := false
+		for _, ev := range evs {
+			d.dispatch.handle(ev)
+			d.notify.handle(d.ctx, ev)
+			wake = wake || wakesScheduler(ev)
+			if ev.Kind == fsm.WorkerChanged && ev.Worker.Kind == fsm.WorkerJVM && ev.Worker.State == fsm.WorkerAlive {
+				d.greet(ev.Worker, false)
+			}
+			d.logEvent(ev)
+		}
+		if wake {
+			d.schedule.trigger()
+		}
+	}
+}
+
+// logEvent writes what an operator looks for.
+func (d *duties) logEvent(ev fsm.Event) {
+	switch ev.Kind {
+	case fsm.WorkerChanged:
+		d.log.Info("worker", "worker", ev.Worker.ID, "state", ev.Worker.State.String(), "cores", ev.Worker.Cores, "memoryMiB", ev.Worker.MemoryMB, "builds", ev.Worker.Builds)
+	case fsm.ExecutorPlaced:
+		d.log.Info("launching executor", "app", ev.App.ID, "executor", ev.Executor.ID, "worker", ev.Executor.WorkerID)
+	case fsm.ExecutorChanged:
+		d.log.Info("executor", "app", ev.App.ID, "executor", ev.Executor.ID, "state", ev.Executor.State.String(), "message", ev.Executor.Message)
+	case fsm.AppEnded:
+		d.log.Info("application ended", "app", ev.App.ID, "state", ev.App.State.String(), "message", ev.Message)
+	}
+}
+
+func (d *duties) plan(s *fsm.State, excluded func(string) bool) *fsm.ApplyPlan {
+	out := scheduler.Plan(s, d.m.scheduling, scheduler.Input{At: now(), Seed: mathrand.Uint64(), Exclude: excluded})
+	for _, u := range out.Unplaced {
+		d.log.Warn("cannot be placed", "app", u.AppID, "driver", u.DriverID, "reason", u.Reason)
+	}
+	if out.Empty() {
+		return nil
+	}
+	return &out.Plan
+}
+
+// loseWorker commits a verdict.
+func (d *duties) loseWorker(ctx context.Context, w *fsm.Worker, reason string) error {
+	_, err := proposeHere[none](ctx, d.m, &fsm.WorkerLost{
+		ID: w.ID, Incarnation: w.Incarnation, At: now(), Reason: reason, Retained: d.m.cfg.Spark.RetainedDrivers,
+	})
+	return err
+}
+
+// loseDriver commits the end of an application whose driver is gone.
+func (d *duties) loseDriver(ctx context.Context, a *fsm.App, reason string) error {
+	_, err := proposeHere[none](ctx, d.m, &fsm.FinishApplication{
+		AppID: a.ID, State: fsm.AppFailed, Message: reason, At: now(), Retained: d.m.cfg.Spark.RetainedApplications,
+		DriverHost: a.DriverHost, DriverPort: a.DriverPort,
+	})
+	return err
+}
+
+func (d *duties) newLink(a *fsm.App, takeover bool) *appLink {
+	dialect, err := dialectOf(a.Build, a.DriverRef)
+	if err != nil {
+		d.log.Error("a driver cannot be spoken to", "app", a.ID, "error", err)
+	}
+	return &appLink{
+		log: d.log.With("app", a.ID), app: a, driver: wire.Address{Host: a.DriverHost, Port: a.DriverPort}, dialect: dialect, takeover: takeover,
+		box: newMailbox[fsm.Event](), relayed: make(chan struct{}, 1), state: d.m.fsm.State,
+		master: func() (messages.Ref, string) { return d.m.ref(), d.m.webURL() },
+		find:   d.m.peers.find,
+		dial: func(ctx context.Context, addr wire.Address, dialect rpcenv.Dialect) (*rpcenv.Peer, error) {
+			return d.m.env.Dial(ctx, addr, dialect)
+		},
+		relay: d.relayThrough, gone: d.loseDriver,
+	}
+}
+
+// pruneWorkers drops dead workers from the listing after (spark.dead.worker.persistence + 1) times spark.worker.timeout.
+func (d *duties) pruneWorkers(ctx context.Context) {
+	for pause(ctx, d.m.cfg.Spark.WorkerTimeout) {
+		before := time.Now().Add(-time.Duration(d.m.cfg.Spark.DeadWorkerPersistence+1) * d.m.cfg.Spark.WorkerTimeout).UnixMilli()
+		for w := range d.m.fsm.State().Workers() {
+			if w.State == fsm.WorkerDead && w.Since < before {
+				if _, err := proposeHere[none](ctx, d.m, &fsm.PruneWorkers{Before: before}); err != nil && ctx.Err() == nil {
+					d.log.Warn("dead workers could not be dropped from the listing", "error", err)
+				}
+				break
+			}
+		}
+	}
+}
+
+// gossiped takes a word of gossip about a member: a worker that it misses is asked at once.
+func (d *duties) gossiped(ev membership.Event) {
+	if ev.Member.Role == membership.RoleWorker && (ev.Kind == membership.Failed || ev.Kind == membership.Left) {
+		d.live.checkID(d.ctx, ev.Member.ID)
+	}
+}

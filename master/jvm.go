@@ -1,0 +1,270 @@
+package master
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/spark/javaser"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+)
+
+// This file speaks with Spark's own Worker. It dials every master of its list and registers with each; the leader
+// answers over the connection that it opened, or dials it. It then sends its own list, and only then is it used: a JVM
+// worker must not be sent a launch that it may have already (trap 17).
+
+// registerWorker is Master.receive(RegisterWorker).
+func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterWorker) error {
+	p.Adopt(rpcenv.Dialect{Ref: msg.Worker.Template})
+	cmd, err := workerRegistration(msg)
+	if err != nil {
+		return err
+	}
+	done, err := propose[fsm.WorkerRegistered](ctx, d.m, cmd)
+	duties := d.m.duties.Load()
+	if duties == nil {
+		return err // the leader answers: it sees the registration, and this worker calls on it too
+	}
+	if fsm.RefusalCode(err) == fsm.CodeAddressTaken {
+		if duties.addressHolderLives(cmd.Worker) {
+			return p.Send(workerEndpoint, &messages.RegisterWorkerFailed{Reason: err.Error()})
+		}
+		cmd.ReplaceAddress = true
+		done, err = propose[fsm.WorkerRegistered](ctx, d.m, cmd)
+	}
+	switch {
+	case fsm.RefusalCode(err) == fsm.CodeInvalid:
+		return p.Send(workerEndpoint, &messages.RegisterWorkerFailed{Reason: err.Error()})
+	case err != nil:
+		return err
+	case done.Duplicate:
+		return p.Send(workerEndpoint, duties.registered(true, msg.MasterAddress))
+	}
+	return nil // the event of the registration has it answered (greet)
+}
+
+func workerRegistration(msg *messages.RegisterWorker) (*fsm.RegisterWorker, error) {
+	ref, err := messages.EncodeTree(msg.Worker.Template)
+	if err != nil {
+		return nil, fmt.Errorf("keep the ref of worker %s: %w", msg.ID, err)
+	}
+	build, _, err := releases.Identify(messages.SUIDs(msg.Worker.Template))
+	if err != nil {
+		return nil, fmt.Errorf("worker %s: %w", msg.ID, err)
+	}
+	w := fsm.Worker{
+		ID: msg.ID, Host: msg.Host, Port: msg.Port, Cores: msg.Cores, MemoryMB: msg.MemoryMB, WebUIURL: msg.WebUIURL, Kind: fsm.WorkerJVM,
+		Resources: msg.Resources, Incarnation: msg.ID, Ref: ref, Registered: now(),
+	}
+	for _, b := range build.Alternatives() {
+		w.Builds = append(w.Builds, buildsOfJVMWorker(b)...)
+	}
+	return &fsm.RegisterWorker{Worker: w}, nil
+}
+
+// buildsOfJVMWorker names what a JVM worker of a build takes: applications of the build, whichever of its releases they
+// name, since what a worker runs is its own release and its first message does not tell more.
+func buildsOfJVMWorker(b releases.Build) []string {
+	out := []string{string(b)}
+	if t, ok := releases.ForBuild(b); ok {
+		for _, r := range t.Releases() {
+			if label := releases.Label(b, r.Version); label != out[len(out)-1] {
+				out = append(out, label)
+			}
+		}
+	}
+	return out
+}
+
+// workerEndpoint is the name of a worker's endpoint.
+const workerEndpoint = "Worker"
+
+func (d *duties) registered(duplicate bool, asked messages.Address) *messages.RegisteredWorker {
+	ref := d.m.ref()
+	if asked.Host == "" {
+		asked = ref.Address()
+	}
+	return &messages.RegisteredWorker{Master: ref, WebUIURL: d.m.webURL(), MasterAddress: asked, Duplicate: duplicate}
+}
+
+// greet answers a JVM worker's registration, or tells one that a new leader is there.
+func (d *duties) greet(w *fsm.Worker, takeover bool) {
+	msg := messages.Message(d.registered(false, messages.Address{}))
+	if takeover {
+		msg = &messages.MasterChanged{Master: d.m.ref(), WebUIURL: d.m.webURL()}
+	}
+	d.tasks.Go(func() {
+		p, err := d.reachWorker(d.ctx, w)
+		if err == nil {
+			err = p.Send(workerEndpoint, msg)
+		}
+		if err != nil && d.ctx.Err() == nil {
+			d.log.Warn("a JVM worker cannot be answered; it will be judged", "worker", w.ID, "error", err)
+			d.live.checkID(d.ctx, w.ID)
+		}
+	})
+}
+
+// reachWorker finds the connection that a JVM worker opened, or opens one.
+func (d *duties) reachWorker(ctx context.Context, w *fsm.Worker) (*rpcenv.Peer, error) {
+	addr := wireAddress(w.Host, w.Port)
+	if p, ok := d.m.peers.find(addr); ok && !closed(p.Done()) {
+		return p, nil
+	}
+	dialect, err := dialectOf(w.Builds[0], w.Ref)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	p, err := d.m.env.Dial(ctx, addr, dialect)
+	if err != nil {
+		return nil, err
+	}
+	d.tasks.Go(func() { // the line lives as long as the term; what the worker sends comes in by the door
+		select {
+		case <-d.ctx.Done():
+			p.Close()
+		case <-p.Done():
+		}
+	})
+	return p, nil
+}
+
+func (d *door) workerLatestState(ctx context.Context, p *rpcenv.Peer, msg *messages.WorkerLatestState) error {
+	report := &fsm.WorkerReport{ID: msg.ID, Drivers: msg.DriverIDs, At: now()}
+	for _, e := range msg.Executors {
+		report.Executors = append(report.Executors, reportedBy(e))
+	}
+	return d.takeList(ctx, p, report)
+}
+
+func (d *door) workerSchedulerState(ctx context.Context, p *rpcenv.Peer, msg *messages.WorkerSchedulerStateResponse) error {
+	report := &fsm.WorkerReport{ID: msg.ID, At: now()}
+	for _, e := range msg.Executors {
+		report.Executors = append(report.Executors, reportedBy(e.Executor))
+	}
+	for _, drv := range msg.Drivers {
+		report.Drivers = append(report.Drivers, drv.DriverID)
+	}
+	return d.takeList(ctx, p, report)
+}
+
+func reportedBy(e messages.ExecutorDescription) fsm.ReportedExecutor {
+	return fsm.ReportedExecutor{AppID: e.AppID, ID: e.ExecID, State: fsm.ExecutorState(e.State) + 1}
+}
+
+// takeList commits a JVM worker's list and, where this master leads, begins to use the worker.
+func (d *door) takeList(ctx context.Context, p *rpcenv.Peer, report *fsm.WorkerReport) error {
+	if _, err := propose[fsm.WorkerReconciled](ctx, d.m, report); err != nil {
+		return err
+	}
+	duties := d.m.duties.Load()
+	if duties == nil {
+		return nil // it follows another master, which gets the list as well
+	}
+	var running []fsm.ExecutorKey
+	apps := map[string]bool{}
+	for _, e := range report.Executors {
+		running = append(running, fsm.ExecutorKey{AppID: e.AppID, ID: e.ID})
+		apps[e.AppID] = true
+	}
+	var ids []string
+	for id := range apps {
+		ids = append(ids, id)
+	}
+	duties.useJVMWorker(report.ID, p, running, ids)
+	return nil
+}
+
+func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.ExecutorKey, apps []string) {
+	line := newJVMLine(d.ctx, d.log.With("worker", workerID), p, d.m.URL())
+	d.live.heard(workerID)
+	d.dispatch.attach(workerID, line, running, apps)
+	d.schedule.trigger()
+	d.tasks.Go(func() {
+		select {
+		case <-p.Served():
+			line.close()
+			d.live.checkID(d.ctx, workerID)
+		case <-line.done():
+		case <-d.ctx.Done():
+		}
+	})
+}
+
+// heartbeat is Master.receive(Heartbeat): a worker that is listed and counts as dead is asked to register again.
+func (d *door) heartbeat(p *rpcenv.Peer, msg *messages.Heartbeat) {
+	duties := d.m.duties.Load()
+	if duties == nil {
+		return
+	}
+	w, ok := d.m.fsm.State().Worker(msg.WorkerID)
+	switch {
+	case !ok:
+		d.log.Warn("a heartbeat of a worker that was never registered", "worker", msg.WorkerID, "peer", p.Address().String())
+	case w.State == fsm.WorkerDead:
+		d.log.Info("a heartbeat of a worker that counts as dead: asking it to register again", "worker", msg.WorkerID)
+		d.note(msg, p, p.Send(workerEndpoint, &messages.ReconnectWorker{MasterURL: d.m.URL()}))
+	default:
+		duties.live.heard(msg.WorkerID)
+	}
+}
+
+// jvmLine is the workerLine of a JVM worker.
+type jvmLine struct {
+	url  string
+	log  *slog.Logger
+	peer *rpcenv.Peer
+	box  *mailbox[messages.Message]
+	end  chan struct{}
+	stop func()
+}
+
+var _ workerLine = (*jvmLine)(nil)
+
+func newJVMLine(ctx context.Context, log *slog.Logger, p *rpcenv.Peer, url string) *jvmLine {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &jvmLine{url: url, log: log, peer: p, box: newMailbox[messages.Message](), stop: cancel, end: make(chan struct{})}
+	go func() {
+		defer close(l.end)
+		defer cancel()
+		for {
+			msgs, ok := l.box.take(ctx, p.Done())
+			if !ok {
+				return
+			}
+			for _, msg := range msgs {
+				if err := p.Send(workerEndpoint, msg); err != nil {
+					log.Warn("a JVM worker could not be told", "message", msg.ClassName(), "error", err)
+				}
+			}
+		}
+	}()
+	return l
+}
+
+func (l *jvmLine) launch(a *fsm.App, e *fsm.Executor) {
+	d, err := messages.DecodeApplicationDescription(a.Description, javaser.DefaultLimits())
+	if err != nil {
+		l.log.Error("a stored description cannot be read", "app", a.ID, "error", err)
+		return
+	}
+	l.box.put(&messages.LaunchExecutor{
+		MasterURL: l.url, AppID: e.AppID, ExecID: e.ID, RPID: e.Profile, App: d, Cores: e.Cores, MemoryMB: e.MemoryMB, Resources: e.Resources,
+	})
+}
+
+func (l *jvmLine) kill(k fsm.ExecutorKey) {
+	l.box.put(&messages.KillExecutor{MasterURL: l.url, AppID: k.AppID, ExecID: k.ID})
+}
+
+func (l *jvmLine) applicationFinished(appID string) {
+	l.box.put(&messages.ApplicationFinished{AppID: appID})
+}
+func (l *jvmLine) decommission()         { l.box.put(&messages.DecommissionWorker{}) }
+func (l *jvmLine) close()                { l.stop() }
+func (l *jvmLine) done() <-chan struct{} { return l.end }

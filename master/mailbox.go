@@ -1,0 +1,45 @@
+package master
+
+import (
+	"context"
+	"sync"
+)
+
+// mailbox is a queue without a bound between a duty and the goroutine that speaks to one peer: a slow peer must not hold
+// up the others, and its queue ends with its connection or the term.
+type mailbox[T any] struct {
+	mu    sync.Mutex
+	items []T
+	wake  chan struct{}
+}
+
+func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{wake: make(chan struct{}, 1)} }
+
+func (b *mailbox[T]) put(v T) {
+	b.mu.Lock()
+	b.items = append(b.items, v)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take waits for items and gives all of them. ok is false when ctx or done ended first.
+func (b *mailbox[T]) take(ctx context.Context, done <-chan struct{}) (items []T, ok bool) {
+	for {
+		b.mu.Lock()
+		items, b.items = b.items, nil
+		b.mu.Unlock()
+		if len(items) > 0 {
+			return items, true
+		}
+		select {
+		case <-b.wake:
+		case <-ctx.Done():
+			return nil, false
+		case <-done:
+			return nil, false
+		}
+	}
+}

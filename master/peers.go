@@ -1,0 +1,45 @@
+package master
+
+import (
+	"sync"
+
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// peers are the Spark peers that have a connection open with this master, by the address they announce. A driver or JVM
+// worker that opened one is spoken to over it, so a master need not be able to reach it (one-way firewalls).
+type peers struct {
+	mu     sync.Mutex
+	byAddr map[wire.Address]*rpcenv.Peer
+}
+
+func newPeers() *peers { return &peers{byAddr: map[wire.Address]*rpcenv.Peer{}} }
+
+// note records the connection that a peer spoke on last.
+func (p *peers) note(peer *rpcenv.Peer) {
+	addr := peer.Address()
+	if addr.IsZero() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.byAddr[addr] = peer
+}
+
+// forget removes a connection that has ended, unless a newer one has taken its place.
+func (p *peers) forget(peer *rpcenv.Peer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if addr := peer.Address(); p.byAddr[addr] == peer {
+		delete(p.byAddr, addr)
+	}
+}
+
+// find gives the open connection of a peer.
+func (p *peers) find(addr wire.Address) (*rpcenv.Peer, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	peer, ok := p.byAddr[addr]
+	return peer, ok
+}

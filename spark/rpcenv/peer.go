@@ -1,0 +1,111 @@
+package rpcenv
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/firesteel/firesteel/spark/javaser"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// Dialect is how a peer's build writes its classes: the table of its build, and a ref of its own to clone ours from,
+// since the class of refs moves between releases that are equal otherwise (facts/spark-wire.md, 6.3).
+type Dialect struct {
+	Table *releases.Table
+	Ref   *javaser.Object // may be nil
+}
+
+// Peer is one connection with a Spark process.
+type Peer struct {
+	env  *Env
+	conn *wire.Conn
+
+	mu      sync.Mutex
+	dialect Dialect
+	served  chan struct{}
+
+	// Note is for the endpoint's own use. It is only touched by the calls of the endpoint, which come one at a time.
+	Note any
+}
+
+// Address is what the peer announces for its server; zero for an executor, which has none.
+func (p *Peer) Address() wire.Address { return p.conn.Peer() }
+
+// Dialled tells whether we opened the connection.
+func (p *Peer) Dialled() bool { return p.conn.Dialled() }
+
+// Dialect is what is known of the peer's build; a nil table where nothing is yet.
+func (p *Peer) Dialect() Dialect {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dialect
+}
+
+// Adopt fixes the peer's dialect, once more is known than its first message told.
+func (p *Peer) Adopt(d Dialect) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d.Table != nil {
+		p.dialect.Table = d.Table
+	}
+	if d.Ref != nil {
+		p.dialect.Ref = d.Ref
+	}
+}
+
+// Done is closed when the connection has ended.
+func (p *Peer) Done() <-chan struct{} { return p.conn.Done() }
+
+// Served is closed when the connection has ended and the last message that came on it has been served.
+func (p *Peer) Served() <-chan struct{} { return p.served }
+
+// Close ends the connection.
+func (p *Peer) Close() { p.conn.Close() }
+
+func (p *Peer) encode(m messages.Message) ([]byte, error) { return Encode(m, p.Dialect()) }
+
+// Encode makes the object stream of a message in a dialect.
+func Encode(m messages.Message, d Dialect) ([]byte, error) {
+	if d.Table == nil {
+		return nil, fmt.Errorf("encode %T: the peer's build is not known", m)
+	}
+	b, err := messages.Encode(m, messages.Env{Classes: d.Table, Template: d.Ref})
+	if err != nil {
+		return nil, fmt.Errorf("encode %T for %s: %w", m, d.Table.Name(), err)
+	}
+	return b, nil
+}
+
+// Send sends a one-way message to an endpoint of the peer.
+func (p *Peer) Send(endpoint string, m messages.Message) error {
+	payload, err := p.encode(m)
+	if err != nil {
+		return err
+	}
+	return p.SendPayload(endpoint, payload)
+}
+
+// SendPayload sends an object stream that is made already.
+func (p *Peer) SendPayload(endpoint string, payload []byte) error {
+	return p.conn.Send(p.envelope(endpoint, payload))
+}
+
+// Ask asks an endpoint of the peer.
+func (p *Peer) Ask(ctx context.Context, endpoint string, m messages.Message) (messages.Message, error) {
+	payload, err := p.encode(m)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := p.conn.Ask(ctx, p.envelope(endpoint, payload))
+	if err != nil {
+		return nil, err
+	}
+	return messages.Decode(reply, javaser.DefaultLimits())
+}
+
+func (p *Peer) envelope(endpoint string, payload []byte) wire.Envelope {
+	return wire.Envelope{Sender: p.env.address, Receiver: p.Address(), Endpoint: endpoint, Payload: payload}
+}
