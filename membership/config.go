@@ -49,6 +49,9 @@ func ProfileByName(name string) (Profile, error) {
 	return Profile{}, fmt.Errorf("unknown profile %q: use normal, fast or wan", name)
 }
 
+// Label is what Firesteel's clusters use for Config.Label: it keeps other software that speaks the library's protocol apart.
+const Label = "firesteel"
+
 // Config describes this member. Meta (with ID and Role) and BindAddr are required.
 type Config struct {
 	// Label separates clusters that share a network: members of another label are not heard. At most 255 bytes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 )
 
 // Address is an org.apache.spark.rpc.RpcAddress: the address that a peer announces for its own server.
@@ -14,8 +15,11 @@ type Address struct {
 	Port int
 }
 
-// String gives host:port, with an IPv6 host in brackets.
-func (a Address) String() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
+// String gives host:port, with an IPv6 host in brackets, which Spark's own announcements have already.
+func (a Address) String() string {
+	host := strings.TrimSuffix(strings.TrimPrefix(a.Host, "["), "]")
+	return net.JoinHostPort(host, strconv.Itoa(a.Port))
+}
 
 // URL gives the form spark://host:port.
 func (a Address) URL() string { return "spark://" + a.String() }
