@@ -108,7 +108,9 @@ func bootstrapStorm(t *testing.T, seed int64) {
 	start := time.Now()
 	var masters sync.WaitGroup
 	for _, i := range rand.New(rand.NewSource(seed)).Perm(5) {
+		s.mu.Lock()
 		pause := time.Duration(s.rng.Intn(2000)) * time.Millisecond
+		s.mu.Unlock()
 		masters.Go(func() {
 			time.Sleep(pause)
 			if err := s.begin(ctx, s.ids[i], 3); err != nil {

@@ -13,6 +13,7 @@ import (
 type futures struct {
 	mu      sync.Mutex
 	waiting int
+	closed  bool          // no new requests: raft may never answer them
 	idle    chan struct{} // closes when nothing waits; nil unless somebody drains
 }
 
@@ -21,6 +22,10 @@ type futures struct {
 func (f *futures) await(ctx context.Context, request func() raft.Future) error {
 	done := make(chan error, 1)
 	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return ErrClosed
+	}
 	f.waiting++
 	f.mu.Unlock()
 	go func() {
@@ -45,9 +50,10 @@ func (f *futures) answered() {
 	}
 }
 
-// drain waits until all are answered, at most for d.
+// drain refuses new requests and waits until all others are answered, at most for d.
 func (f *futures) drain(d time.Duration) {
 	f.mu.Lock()
+	f.closed = true
 	if f.waiting == 0 {
 		f.mu.Unlock()
 		return
