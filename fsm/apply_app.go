@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,8 +18,12 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	driver := addressKey(in.DriverHost, in.DriverPort)
 	if seq, ok := t.appDrv.Get(driver); ok {
 		if a, ok := t.apps.Get(seqKey(seq)); ok {
-			t.emit(Event{Kind: AppRegisteredAgain, App: a})
-			return AppRegistered{AppID: a.ID, Duplicate: true}, nil
+			if bytes.Equal(a.Description, in.Description) {
+				t.emit(Event{Kind: AppRegisteredAgain, App: a})
+				return AppRegistered{AppID: a.ID, Duplicate: true}, nil
+			}
+			// With a fixed spark.driver.port the next driver can be there before anybody has missed the last one.
+			t.endApp(a, AppFailed, "its driver is gone without unregistering: another one registered from its address", in.Submitted, c.Retained)
 		}
 	}
 	def := Profile{Target: Unlimited}

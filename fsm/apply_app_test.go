@@ -231,3 +231,36 @@ func TestKillExecutors(t *testing.T) {
 		t.Error("a worker that still runs a killed executor is not told to kill it")
 	}
 }
+
+// A driver with a fixed spark.driver.port that is restarted within moments registers from the address of its dead
+// predecessor: it must not be given the predecessor's application.
+func TestAnotherApplicationFromTheSameAddressEndsTheFirst(t *testing.T) {
+	t.Parallel()
+	m := New(Config{})
+	first, second := testApp(1), testApp(1)
+	first.Description, second.Description = []byte("first"), []byte("second")
+	var a, again, b AppRegistered
+	for _, c := range []struct {
+		app App
+		out *AppRegistered
+	}{{first, &a}, {first, &again}, {second, &b}} {
+		results := m.Apply(1, 1, [][]byte{Encode(&RegisterApplication{App: c.app, ID: appIDs, Retained: 10}, "")})
+		if err := DecodeResult(results[0], c.out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !again.Duplicate || again.AppID != a.AppID {
+		t.Errorf("the same registration again: %+v, want a duplicate of %s", again, a.AppID)
+	}
+	if b.Duplicate || b.AppID == a.AppID {
+		t.Errorf("another application: %+v, want a new id", b)
+	}
+	for c := range m.State().CompletedApps() {
+		if c.App.ID != a.AppID || c.App.State != AppFailed {
+			t.Errorf("completed: %s in state %s", c.App.ID, c.App.State)
+		}
+	}
+	if err := m.State().Invariants(); err != nil {
+		t.Error(err)
+	}
+}

@@ -104,7 +104,7 @@ func commands() []Command {
 		&WorkerLost{"w", "first", 4, "reason", 10},
 		&WorkerReport{"w", "first", []ReportedExecutor{{"app-0000", 0, ExecutorRunning}}, []string{"driver-0000"}, 3},
 		&DecommissionWorker{"w", 3}, &PruneWorkers{3},
-		&RegisterApplication{testApp(1), appIDs},
+		&RegisterApplication{testApp(1), appIDs, 200},
 		&FinishApplication{"app-0000", AppFinished, "m", 5, 10, "driver", 1},
 		&RequestExecutors{"app-0000", []Profile{{ID: 1, Target: 3, Resources: []ResourceAmount{{"gpu", 1}}}}},
 		&KillExecutors{"app-0000", []int{0, 7}, 3},

@@ -93,6 +93,8 @@ type IDParts struct {
 type RegisterApplication struct {
 	App App     `cbor:"1,keyasint"` // description, driver, Submitted, MaxCores, the default profile with its Target
 	ID  IDParts `cbor:"2,keyasint"`
+	// Retained is spark.deploy.retainedApplications, for an earlier application at this address that ends by this.
+	Retained int `cbor:"3,keyasint,omitempty"`
 }
 
 // FinishApplication ends an application (Master.removeApplication).

@@ -34,7 +34,7 @@ func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterA
 	if n := msg.App.InitialExecutorLimit; n != nil {
 		prof.Target = max(*n, 0)
 	}
-	cmd := &fsm.RegisterApplication{App: fsm.App{
+	cmd := &fsm.RegisterApplication{Retained: m.cfg.Spark.RetainedApplications, App: fsm.App{
 		Name: msg.App.Name, User: msg.App.User, UIURL: msg.App.AppUIURL, MaxCores: m.cfg.Spark.DefaultCores, Build: build,
 		DriverHost: msg.Driver.Host, DriverPort: msg.Driver.Port, DriverRef: ref, Description: description,
 		Profiles: []fsm.Profile{prof}, Submitted: now(),

@@ -41,7 +41,9 @@ func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages
 	case err != nil:
 		return err
 	case done.Duplicate:
-		return p.Send(workerEndpoint, duties.registered(true, msg.MasterAddress))
+		// Its first copy may have come by way of another master a moment ago: then this is its first answer all the same.
+		_, used := duties.dispatch.attachedLine(msg.ID)
+		return p.Send(workerEndpoint, duties.registered(used, msg.MasterAddress))
 	}
 	return nil // the event of the registration has it answered (greet)
 }
