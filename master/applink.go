@@ -22,6 +22,9 @@ const (
 	recentEnds = 60 * time.Second
 	// announcedLately keeps the three registrations of one driver, which come within moments, from three answers.
 	announcedLately = 5 * time.Second
+	// farewellTime is how long a new leader, which finds a driver gone that it never spoke to, waits for the word by which
+	// the driver may have unregistered with another master.
+	farewellTime = 500 * time.Millisecond
 )
 
 // Pauses between attempts to reach a driver; they double up to the last.
@@ -29,13 +32,6 @@ const (
 	firstDriverRetry = 50 * time.Millisecond
 	lastDriverRetry  = 2 * time.Second
 )
-
-// driverLine is a way to a driver: the connection that it opened, one that we opened, or a relay through another master.
-type driverLine interface {
-	send(m messages.Message) error
-	done() <-chan struct{}
-	close()
-}
 
 // appLink holds the line to one application's driver. Whenever a line is new, the driver is first told all there is to
 // know (a driver takes everything more than once), then what changes.
@@ -46,22 +42,29 @@ type appLink struct {
 	app      *fsm.App
 	driver   wire.Address
 	dialect  rpcenv.Dialect
-	takeover bool // the driver knows another master, or none; it must be told of this one
+	mute     error // why dialect is not known; the driver's own connection, if it is there, still tells enough to speak
+	takeover bool  // the driver knows another master, or none; it must be told of this one
 	box      *mailbox[fsm.Event]
 	relayed  chan struct{} // signals that a relay has lost the driver
 
 	state  func() *fsm.State
-	master func() (messages.Ref, string) // this master's ref and web UI
-	find   func(addr wire.Address) (*rpcenv.Peer, bool)
-	dial   func(ctx context.Context, addr wire.Address, d rpcenv.Dialect) (*rpcenv.Peer, error)
+	master func() (messages.Ref, string)                 // this master's ref and web UI
+	find   func() (driverLine, bool)                     // over the connection that the driver opened
+	dial   func(ctx context.Context) (driverLine, error) // over one of ours; errNoDriver where somebody else answers
 	relay  func(ctx context.Context, l *appLink) (driverLine, error)
 	gone   func(ctx context.Context, a *fsm.App, reason string) error
 
 	announced time.Time
-	synced    uint64 // events up to this index were part of what was told at the start of the line
+	synced    uint64   // events up to this index were part of what was told at the start of the line
+	ended     *fsm.App // its final record, once the event of it was taken from the box
+	spoken    bool     // there was a line in this term
 }
 
+// errNoDriver says that something answers at a driver's address which is not a driver.
+var errNoDriver = errors.New("what answers there is not a Spark driver")
+
 func (l *appLink) run(ctx context.Context) {
+	again := firstDriverRetry
 	for ctx.Err() == nil {
 		line, reason := l.reach(ctx)
 		if line == nil {
@@ -70,17 +73,32 @@ func (l *appLink) run(ctx context.Context) {
 			}
 			return
 		}
-		ended := l.speak(ctx, line)
+		began := time.Now()
+		l.spoken = true
+		over := l.speak(ctx, line)
 		line.close()
-		if ended {
+		if over {
 			return
 		}
 		l.takeover = true
+		// A line that breaks at once, time after time, must not be tried in a spin.
+		if time.Since(began) >= lastDriverRetry {
+			again = firstDriverRetry
+			continue
+		}
+		pause(ctx, again)
+		again = min(2*again, lastDriverRetry)
 	}
 }
 
-// speak serves one line. ended tells that the application is over.
-func (l *appLink) speak(ctx context.Context, line driverLine) (ended bool) {
+// live finds the application in the state, unless it has ended. An id may come back, the order of registration does not.
+func (l *appLink) live(s *fsm.State) (*fsm.App, bool) {
+	a, ok := s.App(l.app.ID)
+	return a, ok && a.Seq == l.app.Seq
+}
+
+// speak serves one line. over tells that there is nothing left to say.
+func (l *appLink) speak(ctx context.Context, line driverLine) (over bool) {
 	live, err := l.tellAll(line)
 	if !live {
 		l.awaitEnd(ctx, line)
@@ -91,13 +109,13 @@ func (l *appLink) speak(ctx context.Context, line driverLine) (ended bool) {
 		return false
 	}
 	for {
-		events, ok := l.box.take(ctx, line.done())
+		events, ok := l.take(ctx, line)
 		if !ok {
 			return false
 		}
 		for _, ev := range events {
 			if ev.Kind == fsm.AppEnded {
-				l.tellEnd(line, ev)
+				l.tellEnd(line, ev.App)
 				return true
 			}
 			if err := l.tell(line, ev); err != nil {
@@ -108,28 +126,33 @@ func (l *appLink) speak(ctx context.Context, line driverLine) (ended bool) {
 	}
 }
 
-// awaitEnd tells the driver of an end that the state has already and whose event is on its way.
+// take waits for events, and keeps the last one of an application, which no later state tells of.
+func (l *appLink) take(ctx context.Context, line driverLine) ([]fsm.Event, bool) {
+	events, ok := l.box.take(ctx, line.done())
+	for _, ev := range events {
+		if ev.Kind == fsm.AppEnded {
+			l.ended = ev.App
+		}
+	}
+	return events, ok
+}
+
+// awaitEnd tells the driver of an end that the state has already and whose event may still be on its way.
 func (l *appLink) awaitEnd(ctx context.Context, line driverLine) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	for {
-		events, ok := l.box.take(ctx, line.done())
-		if !ok {
+	for l.ended == nil {
+		if _, ok := l.take(ctx, line); !ok {
 			return
 		}
-		for _, ev := range events {
-			if ev.Kind == fsm.AppEnded {
-				l.tellEnd(line, ev)
-				return
-			}
-		}
 	}
+	l.tellEnd(line, l.ended)
 }
 
 // tellAll brings the driver up to the present state. live is false where the application has ended meanwhile.
 func (l *appLink) tellAll(line driverLine) (live bool, err error) {
 	s := l.state()
-	a, ok := s.App(l.app.ID)
+	a, ok := l.live(s)
 	if !ok {
 		return false, nil
 	}
@@ -188,12 +211,16 @@ func (l *appLink) tell(line driverLine, ev fsm.Event) error {
 	return nil
 }
 
-// tellEnd: a driver that unregistered knows; any other is told, and stops (Master.removeApplication).
-func (l *appLink) tellEnd(line driverLine, ev fsm.Event) {
-	if ev.App.State == fsm.AppFinished {
+// tellEnd: a driver that unregistered knows; any other is told, and stops (Master.removeApplication). A driver that has
+// registered from the same address since is not this one, and must not be stopped.
+func (l *appLink) tellEnd(line driverLine, final *fsm.App) {
+	if final.State == fsm.AppFinished {
 		return
 	}
-	if err := line.send(&messages.ApplicationRemoved{Reason: ev.App.State.String()}); err != nil {
+	if _, other := l.state().AppOfDriver(l.driver.Host, l.driver.Port); other {
+		return
+	}
+	if err := line.send(&messages.ApplicationRemoved{Reason: final.State.String()}); err != nil {
 		l.log.Debug("the driver could not be told of its application's end", "error", err)
 	}
 }
@@ -217,21 +244,24 @@ func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
 	since := time.Now()
 	retry := firstDriverRetry
 	for ctx.Err() == nil {
-		if p, ok := l.find(l.driver); ok && !closed(p.Done()) {
-			p.Adopt(l.dialect)
-			return &peerLine{peer: p}, ""
+		if line, ok := l.find(); ok {
+			return line, ""
 		}
-		p, err := l.dialOnce(ctx)
+		if l.mute != nil {
+			return nil, fmt.Sprintf("its driver at %s cannot be spoken to: %v", l.driver, l.mute)
+		}
+		line, err := l.dialOnce(ctx)
 		if err == nil {
-			return &peerLine{peer: p, own: true}, ""
+			return line, ""
 		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, fmt.Sprintf("its driver is gone without unregistering: nothing listens at %s", l.driver)
-		}
+		// A driver behind an address translation may refuse us and yet have a connection with another master.
 		if line, err := l.relay(ctx, l); err == nil {
 			return line, ""
 		}
-		if _, live := l.state().App(l.app.ID); !live {
+		if reason := l.certain(ctx, err); reason != "" {
+			return nil, reason
+		}
+		if _, live := l.live(l.state()); !live {
 			return nil, "it has ended"
 		}
 		if silent := time.Since(since); silent >= driverGrace {
@@ -245,16 +275,36 @@ func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
 	return nil, ""
 }
 
-func (l *appLink) dialOnce(ctx context.Context) (*rpcenv.Peer, error) {
+// certain gives the reason where an attempt to dial tells that the driver is gone.
+func (l *appLink) certain(ctx context.Context, err error) (reason string) {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		reason = fmt.Sprintf("its driver is gone without unregistering: nothing listens at %s", l.driver)
+	case errors.Is(err, errNoDriver):
+		reason = fmt.Sprintf("its driver is gone without unregistering: at %s %v", l.driver, errNoDriver)
+	default:
+		return ""
+	}
+	if !l.spoken && l.takeover {
+		// What it said last may have gone to another master, and be on its way here.
+		pause(ctx, farewellTime)
+	}
+	return reason
+}
+
+func (l *appLink) dialOnce(ctx context.Context) (driverLine, error) {
+	if l.mute != nil {
+		return nil, l.mute
+	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return l.dial(ctx, l.driver, l.dialect)
+	return l.dial(ctx)
 }
 
 // declareGone ends the application of a driver that is gone. The original calls such an application FINISHED; it is not.
 func (l *appLink) declareGone(ctx context.Context, reason string) {
 	for ctx.Err() == nil {
-		if _, live := l.state().App(l.app.ID); !live {
+		if _, live := l.live(l.state()); !live {
 			return
 		}
 		err := l.gone(ctx, l.app, reason)
@@ -281,26 +331,5 @@ func closed(done <-chan struct{}) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// appClient is the name of a driver's endpoint (StandaloneAppClient).
-const appClient = "AppClient"
-
-// peerLine speaks over a connection with the driver itself.
-type peerLine struct {
-	peer *rpcenv.Peer
-	own  bool // we opened it, so we close it
-}
-
-func (p *peerLine) send(m messages.Message) error { return p.peer.Send(appClient, m) }
-
-// done waits for what the driver said last to take effect: it unregisters and closes in one breath, and must not be
-// taken for one that vanished.
-func (p *peerLine) done() <-chan struct{} { return p.peer.Served() }
-
-func (p *peerLine) close() {
-	if p.own {
-		p.peer.Close()
 	}
 }

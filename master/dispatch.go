@@ -2,6 +2,7 @@ package master
 
 import (
 	"log/slog"
+	"math"
 	"sync"
 
 	"github.com/firesteel/firesteel/fsm"
@@ -27,6 +28,7 @@ type dispatcher struct {
 
 	mu    sync.Mutex
 	links map[string]*workerLink
+	ran   map[uint64]map[string]bool // live applications by App.Seq: the workers that have something of them
 }
 
 // workerLink is one worker as the dispatcher sees it. Events up to the index at which the line was attached are in what
@@ -35,42 +37,74 @@ type workerLink struct {
 	mu       sync.Mutex
 	line     workerLine
 	attached uint64
+	// launched are the executors that were sent over line and have not been heard of since. A worker may show a list on
+	// a line that it made before such a launch reached it.
+	launched map[fsm.ExecutorKey]bool
+	gone     bool // no longer in dispatcher.links
 }
 
 func newDispatcher(log *slog.Logger, state func() *fsm.State) *dispatcher {
-	return &dispatcher{log: log, state: state, links: map[string]*workerLink{}}
+	return &dispatcher{log: log, state: state, links: map[string]*workerLink{}, ran: map[uint64]map[string]bool{}}
 }
 
-func (d *dispatcher) link(workerID string) *workerLink {
+// find gives the link of a worker that has been attached, locked.
+func (d *dispatcher) find(workerID string) (*workerLink, bool) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	l, ok := d.links[workerID]
+	d.mu.Unlock()
 	if !ok {
-		l = &workerLink{}
-		d.links[workerID] = l
+		return nil, false
 	}
-	return l
+	l.mu.Lock()
+	if l.gone {
+		l.mu.Unlock()
+		return nil, false
+	}
+	return l, true
+}
+
+// make gives the link of a worker, locked.
+func (d *dispatcher) make(workerID string) *workerLink {
+	for {
+		if l, ok := d.find(workerID); ok {
+			return l
+		}
+		d.mu.Lock()
+		if _, ok := d.links[workerID]; !ok {
+			d.links[workerID] = &workerLink{}
+		}
+		d.mu.Unlock()
+	}
 }
 
 // attach starts to use a line to a worker that has just shown its list. listed are the executors it runs (running ones
-// only), apps the applications it keeps something of.
+// only), apps the applications it keeps something of. The line may be the one in use already: then the worker has shown
+// its list again.
 func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.ExecutorKey, apps []string) {
-	l := d.link(workerID)
-	l.mu.Lock()
+	l := d.make(workerID)
 	defer l.mu.Unlock()
-	if l.line != nil && l.line != line {
-		l.line.close()
+	if l.line != line {
+		if l.line != nil {
+			l.line.close()
+		}
+		l.launched = map[fsm.ExecutorKey]bool{}
 	}
 	s := d.state()
+	w, ok := s.Worker(workerID)
+	if !ok || w.State == fsm.WorkerDead { // lost since it showed its list: it has to register again
+		line.close()
+		return
+	}
 	wanted := map[fsm.ExecutorKey]bool{}
 	has := map[fsm.ExecutorKey]bool{}
 	for _, key := range listed {
 		has[key] = true
 	}
 	for e := range s.ExecutorsOn(workerID) {
-		key := fsm.ExecutorKey{AppID: e.AppID, ID: e.ID}
+		key := keyOf(e)
 		wanted[key] = true
-		if a, ok := s.App(e.AppID); ok && e.State == fsm.ExecutorLaunching && !has[key] {
+		if a, ok := s.App(e.AppID); ok && e.State == fsm.ExecutorLaunching && !has[key] && !l.launched[key] {
+			l.launched[key] = true
 			line.launch(a, e)
 		}
 	}
@@ -81,11 +115,13 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		}
 	}
 	for _, id := range apps {
-		if _, live := s.App(id); !live {
+		if a, live := s.App(id); live {
+			d.noteRan(a, workerID)
+		} else {
 			line.applicationFinished(id)
 		}
 	}
-	if w, ok := s.Worker(workerID); ok && w.State == fsm.WorkerDecommissioned {
+	if w.State == fsm.WorkerDecommissioned {
 		line.decommission()
 	}
 	l.line, l.attached = line, s.Index()
@@ -93,8 +129,10 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 
 // attached gives a worker's line, if there is one that lives.
 func (d *dispatcher) attachedLine(workerID string) (workerLine, bool) {
-	l := d.link(workerID)
-	l.mu.Lock()
+	l, ok := d.find(workerID)
+	if !ok {
+		return nil, false
+	}
 	defer l.mu.Unlock()
 	if l.line == nil {
 		return nil, false
@@ -107,30 +145,34 @@ func (d *dispatcher) attachedLine(workerID string) (workerLine, bool) {
 	}
 }
 
-// drop forgets a worker and ends its line.
-func (d *dispatcher) drop(workerID string) {
-	d.mu.Lock()
-	l := d.links[workerID]
-	delete(d.links, workerID)
-	d.mu.Unlock()
-	if l == nil {
+// drop forgets a worker that is gone as of an index, and ends its line. One that has been attached since is another life.
+func (d *dispatcher) drop(workerID string, index uint64) {
+	l, ok := d.find(workerID)
+	if !ok {
 		return
 	}
-	l.mu.Lock()
 	defer l.mu.Unlock()
+	if index <= l.attached {
+		return
+	}
 	if l.line != nil {
 		l.line.close()
-		l.line = nil
 	}
+	l.line, l.launched, l.gone = nil, nil, true
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.links, workerID)
 }
 
 // tell hands an event's message to a worker's line unless attach has covered it.
-func (d *dispatcher) tell(workerID string, index uint64, send func(workerLine)) {
-	l := d.link(workerID)
-	l.mu.Lock()
+func (d *dispatcher) tell(workerID string, index uint64, send func(l *workerLink)) {
+	l, ok := d.find(workerID)
+	if !ok {
+		return
+	}
 	defer l.mu.Unlock()
 	if l.line != nil && index > l.attached {
-		send(l.line)
+		send(l)
 	}
 }
 
@@ -138,36 +180,62 @@ func (d *dispatcher) tell(workerID string, index uint64, send func(workerLine)) 
 func (d *dispatcher) handle(ev fsm.Event) {
 	switch ev.Kind {
 	case fsm.ExecutorPlaced:
-		d.tell(ev.Executor.WorkerID, ev.Index, func(l workerLine) { l.launch(ev.App, ev.Executor) })
+		d.noteRan(ev.App, ev.Executor.WorkerID)
+		d.tell(ev.Executor.WorkerID, ev.Index, func(l *workerLink) {
+			l.launched[keyOf(ev.Executor)] = true
+			l.line.launch(ev.App, ev.Executor)
+		})
+	case fsm.ExecutorChanged:
+		d.heardOf(ev.Executor)
 	case fsm.ExecutorDismissed:
-		key := fsm.ExecutorKey{AppID: ev.Executor.AppID, ID: ev.Executor.ID}
-		d.tell(ev.Executor.WorkerID, ev.Index, func(l workerLine) { l.kill(key) })
+		d.heardOf(ev.Executor)
+		d.noteRan(ev.App, ev.Executor.WorkerID)
+		d.tell(ev.Executor.WorkerID, ev.Index, func(l *workerLink) { l.line.kill(keyOf(ev.Executor)) })
 	case fsm.AppEnded:
-		for _, id := range workersOf(ev) {
-			d.tell(id, ev.Index, func(l workerLine) { l.applicationFinished(ev.App.ID) })
+		for _, e := range ev.Executors {
+			d.noteRan(ev.App, e.WorkerID)
+		}
+		for id := range d.takeRan(ev.App) {
+			d.tell(id, ev.Index, func(l *workerLink) { l.line.applicationFinished(ev.App.ID) })
 		}
 	case fsm.WorkerChanged:
 		if ev.Worker.State == fsm.WorkerDecommissioned {
-			d.tell(ev.Worker.ID, ev.Index, func(l workerLine) { l.decommission() })
+			d.tell(ev.Worker.ID, ev.Index, func(l *workerLink) { l.line.decommission() })
 		}
 	case fsm.WorkerGone:
-		d.drop(ev.Worker.ID)
+		d.drop(ev.Worker.ID, ev.Index)
 	}
 }
 
-// workersOf names the workers that ran anything of an ended application. Spark tells every worker of the cluster; those
-// that never had an executor of it have nothing to clean.
-func workersOf(ev fsm.Event) []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, e := range ev.Executors {
-		if !seen[e.WorkerID] {
-			seen[e.WorkerID] = true
-			out = append(out, e.WorkerID)
-		}
+// heardOf: the worker has the launch of an executor that is not LAUNCHING any more, or does not need it.
+func (d *dispatcher) heardOf(e *fsm.Executor) {
+	if l, ok := d.find(e.WorkerID); ok {
+		defer l.mu.Unlock()
+		delete(l.launched, keyOf(e))
 	}
+}
+
+// noteRan notes a worker that has something of an application. Spark tells every worker of the cluster of an end; those
+// that never had an executor have nothing to clean. The event of the end names the application's last executors only.
+func (d *dispatcher) noteRan(a *fsm.App, workerID string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ran[a.Seq] == nil {
+		d.ran[a.Seq] = map[string]bool{}
+	}
+	d.ran[a.Seq][workerID] = true
+}
+
+// takeRan gives the workers that have something of an application which has ended.
+func (d *dispatcher) takeRan(a *fsm.App) map[string]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := d.ran[a.Seq]
+	delete(d.ran, a.Seq)
 	return out
 }
+
+func keyOf(e *fsm.Executor) fsm.ExecutorKey { return fsm.ExecutorKey{AppID: e.AppID, ID: e.ID} }
 
 // closeAll ends every line at the end of the term.
 func (d *dispatcher) closeAll() {
@@ -178,6 +246,6 @@ func (d *dispatcher) closeAll() {
 	}
 	d.mu.Unlock()
 	for _, id := range ids {
-		d.drop(id)
+		d.drop(id, math.MaxUint64)
 	}
 }

@@ -30,8 +30,7 @@ var (
 // Receive takes the one-way messages of facts/spark-standalone.md, 12.1 and 12.2.
 func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
 	d.m.peers.note(p)
-	ctx, cancel := contextOf(d.m.ctx, p)
-	defer cancel()
+	ctx := contextOf(d.m.ctx, p)
 	var err error
 	switch msg := msg.(type) {
 	case *messages.RegisterApplication:
@@ -74,8 +73,7 @@ func (d *door) note(msg messages.Message, p *rpcenv.Peer, err error) {
 // ReceiveAndReply answers asks.
 func (d *door) ReceiveAndReply(p *rpcenv.Peer, msg messages.Message) (messages.Message, error) {
 	d.m.peers.note(p)
-	ctx, cancel := contextOf(d.m.ctx, p)
-	defer cancel()
+	ctx := contextOf(d.m.ctx, p)
 	switch msg := msg.(type) {
 	case *messages.RequestExecutors:
 		return d.answer(msg, p, d.requestExecutors(ctx, msg))
@@ -119,18 +117,19 @@ func (d *door) Disconnected(p *rpcenv.Peer, _ error) {
 	}
 }
 
-// contextOf ends with the master or with the peer's connection: a driver that has gone must not be registered late.
-func contextOf(parent context.Context, p *rpcenv.Peer) (context.Context, context.CancelFunc) {
+// contextOf ends with the master or with the peer's connection: a driver that has gone must not be registered late. It
+// is made with the first message of a connection and kept with it.
+func contextOf(parent context.Context, p *rpcenv.Peer) context.Context {
+	if ctx, ok := p.Note.(context.Context); ok {
+		return ctx
+	}
 	ctx, cancel := context.WithCancel(parent)
-	stop := make(chan struct{})
 	go func() {
-		select {
-		case <-p.Done():
-			cancel()
-		case <-stop:
-		}
+		<-p.Done()
+		cancel()
 	}()
-	return ctx, func() { close(stop); cancel() }
+	p.Note = ctx
+	return ctx
 }
 
 func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterApplication) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
-	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
 )
 
@@ -28,11 +27,39 @@ type duties struct {
 	dispatch *dispatcher
 	notify   *notifier
 	live     *liveness
-	tasks    sync.WaitGroup
+
+	mu    sync.Mutex
+	over  bool // lead waits for tasks: none is added any more
+	tasks sync.WaitGroup
+}
+
+// spawn runs f as a part of the term, which lasts until f has returned. When the term is over, f is not run: false.
+func (d *duties) spawn(f func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over {
+		return false
+	}
+	d.tasks.Go(f)
+	return true
+}
+
+// end waits for all that was spawned.
+func (d *duties) end() {
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
+	d.tasks.Wait()
+	d.notify.wg.Wait()
 }
 
 // lead runs the duties of a term; raftnode calls it after the term's barrier.
 func (m *Master) lead(ctx context.Context, term uint64) error {
+	select {
+	case <-m.opened: // a master with a log may lead while its doors are still being opened
+	case <-ctx.Done():
+		return nil
+	}
 	if err := m.nameCluster(ctx); err != nil {
 		return err
 	}
@@ -42,15 +69,14 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	m.duties.Store(d)
 	m.log.Info("leading", "term", term, "workers", state.WorkerCount(), "apps", state.AppCount())
 	d.adopt(state)
-	d.tasks.Go(func() { d.schedule.run(ctx) })
-	d.tasks.Go(func() { d.live.run(ctx) })
-	d.tasks.Go(func() { d.pruneWorkers(ctx) })
-	d.tasks.Go(func() { m.reconcileMasters(ctx) })
+	d.spawn(func() { d.schedule.run(ctx) })
+	d.spawn(func() { d.live.run(ctx) })
+	d.spawn(func() { d.pruneWorkers(ctx) })
+	d.spawn(func() { m.reconcileMasters(ctx) })
 	d.follow(events)
 	m.duties.Store(nil)
 	d.dispatch.closeAll()
-	d.tasks.Wait()
-	d.notify.wg.Wait()
+	d.end()
 	m.log.Info("no longer leading", "term", term)
 	return nil
 }
@@ -73,7 +99,7 @@ func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 	d.live = newLiveness(d.log, state)
 	d.live.ask, d.live.lost, d.live.timeout = m.askWorker, d.loseWorker, m.cfg.Spark.WorkerTimeout
 	d.live.hasLine = func(id string) bool { _, ok := d.dispatch.attachedLine(id); return ok }
-	d.notify = &notifier{log: d.log, links: map[string]*appLink{}, new: d.newLink}
+	d.notify = &notifier{log: d.log, links: map[uint64]*appLink{}, new: d.newLink}
 	d.schedule = &scheduling{
 		log: d.log, plan: d.plan, state: state, wake: make(chan struct{}, 1),
 		commit: func(ctx context.Context, p *fsm.ApplyPlan) (fsm.PlanApplied, error) {
@@ -107,7 +133,7 @@ func (d *duties) adopt(s *fsm.State) {
 }
 
 // repeatEnds tells the drivers of applications that were ended against their will a moment ago: the last leader may have
-// died before it could.
+// died before it could. A driver that has an application at the same address by now is another one.
 func (d *duties) repeatEnds(s *fsm.State) {
 	oldest := time.Now().Add(-recentEnds).UnixMilli()
 	for c := range s.CompletedApps() {
@@ -115,13 +141,13 @@ func (d *duties) repeatEnds(s *fsm.State) {
 			continue
 		}
 		l := d.newLink(c.App, false)
-		d.tasks.Go(func() {
-			p, err := l.dialOnce(d.ctx)
+		d.spawn(func() {
+			line, err := l.dialOnce(d.ctx)
 			if err != nil {
 				return // the driver is gone: nobody to tell
 			}
-			defer p.Close()
-			l.tellEnd(&peerLine{peer: p}, fsm.Event{App: c.App})
+			defer line.close()
+			l.tellEnd(line, c.App)
 		})
 	}
 }
@@ -196,16 +222,15 @@ func (d *duties) newLink(a *fsm.App, takeover bool) *appLink {
 	if err != nil {
 		d.log.Error("a driver cannot be spoken to", "app", a.ID, "error", err)
 	}
-	return &appLink{
-		log: d.log.With("app", a.ID), app: a, driver: wire.Address{Host: a.DriverHost, Port: a.DriverPort}, dialect: dialect, takeover: takeover,
-		box: newMailbox[fsm.Event](), relayed: make(chan struct{}, 1), state: d.m.fsm.State,
+	l := &appLink{
+		log: d.log.With("app", a.ID), app: a, driver: wire.Address{Host: a.DriverHost, Port: a.DriverPort}, dialect: dialect, mute: err,
+		takeover: takeover, box: newMailbox[fsm.Event](), relayed: make(chan struct{}, 1), state: d.m.fsm.State,
 		master: func() (messages.Ref, string) { return d.m.ref(), d.m.webURL() },
-		find:   d.m.peers.find,
-		dial: func(ctx context.Context, addr wire.Address, dialect rpcenv.Dialect) (*rpcenv.Peer, error) {
-			return d.m.env.Dial(ctx, addr, dialect)
-		},
-		relay: d.relayThrough, gone: d.loseDriver,
+		relay:  d.relayThrough, gone: d.loseDriver,
 	}
+	l.find = func() (driverLine, bool) { return d.findDriver(l) }
+	l.dial = func(ctx context.Context) (driverLine, error) { return d.dialDriver(ctx, l) }
+	return l
 }
 
 // pruneWorkers drops dead workers from the listing after (spark.dead.worker.persistence + 1) times spark.worker.timeout.

@@ -98,10 +98,10 @@ func (d *duties) greet(w *fsm.Worker, takeover bool) {
 	if takeover {
 		msg = &messages.MasterChanged{Master: d.m.ref(), WebUIURL: d.m.webURL()}
 	}
-	d.tasks.Go(func() {
+	d.spawn(func() {
 		p, err := d.reachWorker(d.ctx, w)
 		if err == nil {
-			err = p.Send(workerEndpoint, msg)
+			err = sendWithin(d.ctx, p, workerEndpoint, msg)
 		}
 		if err != nil && d.ctx.Err() == nil {
 			d.log.Warn("a JVM worker cannot be answered; it will be judged", "worker", w.ID, "error", err)
@@ -126,13 +126,17 @@ func (d *duties) reachWorker(ctx context.Context, w *fsm.Worker) (*rpcenv.Peer, 
 	if err != nil {
 		return nil, err
 	}
-	d.tasks.Go(func() { // the line lives as long as the term; what the worker sends comes in by the door
+	lasts := d.spawn(func() { // the line lives as long as the term; what the worker sends comes in by the door
 		select {
 		case <-d.ctx.Done():
 			p.Close()
 		case <-p.Done():
 		}
 	})
+	if !lasts {
+		p.Close()
+		return nil, context.Cause(d.ctx)
+	}
 	return p, nil
 }
 
@@ -183,11 +187,19 @@ func (d *door) takeList(ctx context.Context, p *rpcenv.Peer, report *fsm.WorkerR
 }
 
 func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.ExecutorKey, apps []string) {
-	line := newJVMLine(d.ctx, d.log.With("worker", workerID), p, d.m.URL())
 	d.live.heard(workerID)
+	// A worker that registers through several masters shows its list several times. On a connection that is in use the
+	// line stays, since what was sent on it reaches the worker after such a list was made.
+	if old, ok := d.dispatch.attachedLine(workerID); ok {
+		if line, ok := old.(*jvmLine); ok && line.peer == p {
+			d.dispatch.attach(workerID, line, running, apps)
+			return
+		}
+	}
+	line := newJVMLine(d.ctx, d.log.With("worker", workerID), p, d.m.URL())
 	d.dispatch.attach(workerID, line, running, apps)
 	d.schedule.trigger()
-	d.tasks.Go(func() {
+	d.spawn(func() {
 		select {
 		case <-p.Served():
 			line.close()
@@ -213,6 +225,10 @@ func (d *door) heartbeat(p *rpcenv.Peer, msg *messages.Heartbeat) {
 		d.note(msg, p, p.Send(workerEndpoint, &messages.ReconnectWorker{MasterURL: d.m.URL()}))
 	default:
 		duties.live.heard(msg.WorkerID)
+		if _, used := duties.dispatch.attachedLine(msg.WorkerID); !used {
+			d.log.Info("a heartbeat of a worker that has not shown its list: asking it to register again", "worker", msg.WorkerID)
+			d.note(msg, p, p.Send(workerEndpoint, &messages.ReconnectWorker{MasterURL: d.m.URL()}))
+		}
 	}
 }
 

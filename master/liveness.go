@@ -43,6 +43,7 @@ type liveness struct {
 	last   map[string]time.Time // when a worker was last heard of
 	absent map[string]time.Time // since when it has no line
 	busy   map[string]bool      // a check is under way
+	over   bool                 // the term is: no check starts any more
 	wg     sync.WaitGroup
 }
 
@@ -55,7 +56,6 @@ func (l *liveness) heard(workerID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last[workerID] = time.Now()
-	delete(l.absent, workerID)
 }
 
 // lastHeard is when a worker was last heard of, or the start of the term.
@@ -70,7 +70,7 @@ func (l *liveness) lastHeard(workerID string) time.Time {
 
 // run looks at every worker once a second until the term ends.
 func (l *liveness) run(ctx context.Context) {
-	defer l.wg.Wait()
+	defer l.end()
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	l.lookAround(ctx)
@@ -84,15 +84,36 @@ func (l *liveness) run(ctx context.Context) {
 	}
 }
 
+// end waits for the checks that are under way.
+func (l *liveness) end() {
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	l.wg.Wait()
+}
+
 func (l *liveness) lookAround(ctx context.Context) {
 	for w := range l.state().Workers() {
 		if w.State == fsm.WorkerDead {
 			continue
 		}
-		if !l.hasLine(w.ID) || time.Since(l.lastHeard(w.ID)) >= silentAfter {
+		if !l.present(w.ID) || time.Since(l.lastHeard(w.ID)) >= silentAfter {
 			l.check(ctx, w)
 		}
 	}
+}
+
+// present tells whether a worker has a line, and notes since when it has none: a sign of life alone is no line.
+func (l *liveness) present(workerID string) bool {
+	has := l.hasLine(workerID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if has {
+		delete(l.absent, workerID)
+	} else if _, ok := l.absent[workerID]; !ok {
+		l.absent[workerID] = time.Now()
+	}
+	return has
 }
 
 // checkID is check for a worker whose session has ended or whom gossip misses.
@@ -104,15 +125,13 @@ func (l *liveness) checkID(ctx context.Context, workerID string) {
 
 // check starts to ask a worker, unless that is under way.
 func (l *liveness) check(ctx context.Context, w *fsm.Worker) {
+	l.present(w.ID)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[w.ID] || ctx.Err() != nil {
+	if l.busy[w.ID] || l.over || ctx.Err() != nil {
 		return
 	}
 	l.busy[w.ID] = true
-	if _, ok := l.absent[w.ID]; !ok && !l.hasLine(w.ID) {
-		l.absent[w.ID] = time.Now()
-	}
 	l.wg.Go(func() {
 		defer func() {
 			l.mu.Lock()
@@ -133,6 +152,7 @@ func (l *liveness) judge(ctx context.Context, w *fsm.Worker) string {
 			return ""
 		}
 		if err = l.ask(ctx, w); err == nil {
+			l.heard(w.ID)
 			return l.judgeAbsent(w)
 		}
 		if errors.Is(err, syscall.ECONNREFUSED) {
@@ -147,10 +167,12 @@ func (l *liveness) judge(ctx context.Context, w *fsm.Worker) string {
 
 // judgeAbsent is about a worker that answers. If it does so without a line for too long, it is of no use.
 func (l *liveness) judgeAbsent(w *fsm.Worker) string {
+	if l.present(w.ID) {
+		return ""
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	since, ok := l.absent[w.ID]
-	if ok && time.Since(since) >= l.timeout && !l.hasLine(w.ID) {
+	if since := l.absent[w.ID]; time.Since(since) >= l.timeout {
 		return fmt.Sprintf("no session for %d s, though its port answers", int(time.Since(since).Seconds()))
 	}
 	return ""
@@ -158,8 +180,11 @@ func (l *liveness) judgeAbsent(w *fsm.Worker) string {
 
 func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string) {
 	l.log.Warn("worker lost", "worker", w.ID, "reason", reason)
-	if err := l.lost(ctx, w, reason); err != nil && fsm.RefusalCode(err) == fsm.CodeOK && ctx.Err() == nil {
-		l.log.Warn("the loss of a worker could not be committed; it will be judged again", "worker", w.ID, "error", err)
+	if err := l.lost(ctx, w, reason); err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
+		if ctx.Err() == nil {
+			l.log.Warn("the loss of a worker could not be committed; it will be judged again", "worker", w.ID, "error", err)
+		}
+		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -25,9 +25,9 @@ func (b *mailbox[T]) put(v T) {
 	}
 }
 
-// take waits for items and gives all of them. ok is false when ctx or done ended first.
+// take waits for items and gives all of them. ok is false when ctx or done has ended: what is in the box stays there.
 func (b *mailbox[T]) take(ctx context.Context, done <-chan struct{}) (items []T, ok bool) {
-	for {
+	for ctx.Err() == nil && !closed(done) {
 		b.mu.Lock()
 		items, b.items = b.items, nil
 		b.mu.Unlock()
@@ -37,9 +37,8 @@ func (b *mailbox[T]) take(ctx context.Context, done <-chan struct{}) (items []T,
 		select {
 		case <-b.wake:
 		case <-ctx.Done():
-			return nil, false
 		case <-done:
-			return nil, false
 		}
 	}
+	return nil, false
 }

@@ -46,15 +46,19 @@ type Master struct {
 
 	sparkPort, webPort, rpcPort int
 
+	opened chan struct{} // closed when all of the above is there: duties need it
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
+	close  func() error
 }
 
 // Open starts a master. It serves as soon as it returns; requests are held while nobody leads.
 func Open(ctx context.Context, cfg Config) (*Master, error) {
-	m := &Master{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), peers: newPeers(), pool: rpc.NewPool()}
+	m := &Master{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), peers: newPeers(), pool: rpc.NewPool(), opened: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.close = sync.OnceValue(m.closeAll)
 	if err := m.open(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
@@ -76,6 +80,7 @@ func (m *Master) open(ctx context.Context) error {
 		return errors.Join(err, ports.close())
 	}
 	m.serve(ports)
+	close(m.opened)
 	m.tasks.Go(m.runBootstrap)
 	m.tasks.Go(m.followIdentity)
 	return nil
@@ -216,7 +221,9 @@ func (m *Master) tellGossip(clusterID string) {
 }
 
 // Close hands leadership over, closes the doors and waits for everything. It is used for a master that failed to open, too.
-func (m *Master) Close() error {
+func (m *Master) Close() error { return m.close() }
+
+func (m *Master) closeAll() error {
 	var errs []error
 	m.cancel()
 	if m.node != nil {
@@ -329,6 +336,17 @@ func (m *Master) workerDialect(w *fsm.Worker) (rpcenv.Dialect, error) {
 
 // WaitWorkers returns when this master knows of a leader and of so many ALIVE workers.
 func (m *Master) WaitWorkers(ctx context.Context, n int) error {
+	for {
+		changed := m.node.Watch()
+		if m.node.LeaderID() != "" {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("no master leads: %w", ctx.Err())
+		}
+	}
 	_, sub := m.fsm.Subscribe()
 	defer sub.Close()
 	for {
@@ -338,7 +356,7 @@ func (m *Master) WaitWorkers(ctx context.Context, n int) error {
 				alive++
 			}
 		}
-		if alive >= n && m.node.LeaderID() != "" {
+		if alive >= n {
 			return nil
 		}
 		if _, _, err := sub.Next(ctx); err != nil {

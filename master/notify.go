@@ -16,7 +16,7 @@ type notifier struct {
 	new func(a *fsm.App, takeover bool) *appLink
 
 	mu    sync.Mutex
-	links map[string]*appLink
+	links map[uint64]*appLink // by App.Seq: an id may be given again while the link of its last bearer comes to its end
 	wg    sync.WaitGroup
 }
 
@@ -30,16 +30,16 @@ func (n *notifier) adopt(ctx context.Context, s *fsm.State) {
 func (n *notifier) start(ctx context.Context, a *fsm.App, takeover bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, ok := n.links[a.ID]; ok {
+	if _, ok := n.links[a.Seq]; ok {
 		return
 	}
 	l := n.new(a, takeover)
-	n.links[a.ID] = l
+	n.links[a.Seq] = l
 	n.wg.Go(func() {
 		l.run(ctx)
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		delete(n.links, a.ID)
+		delete(n.links, a.Seq)
 	})
 }
 
@@ -49,7 +49,7 @@ func (n *notifier) handle(ctx context.Context, ev fsm.Event) {
 	case fsm.AppChanged:
 		n.start(ctx, ev.App, false)
 	case fsm.AppRegisteredAgain, fsm.ExecutorPlaced, fsm.ExecutorChanged, fsm.AppEnded:
-		n.put(ev.App.ID, ev)
+		n.put(ev.App.Seq, ev)
 	case fsm.WorkerGone:
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -59,10 +59,10 @@ func (n *notifier) handle(ctx context.Context, ev fsm.Event) {
 	}
 }
 
-func (n *notifier) put(appID string, ev fsm.Event) {
+func (n *notifier) put(appSeq uint64, ev fsm.Event) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if l, ok := n.links[appID]; ok {
+	if l, ok := n.links[appSeq]; ok {
 		l.box.put(ev)
 	}
 }

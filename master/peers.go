@@ -24,7 +24,9 @@ func (p *peers) note(peer *rpcenv.Peer) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.byAddr[addr] = peer
+	if !closed(peer.Done()) { // its last messages are served late, when it may have come back on another connection
+		p.byAddr[addr] = peer
+	}
 }
 
 // forget removes a connection that has ended, unless a newer one has taken its place.

@@ -30,25 +30,42 @@ var _ driverLine = (*relayLine)(nil)
 func (d *duties) relayThrough(ctx context.Context, l *appLink) (driverLine, error) {
 	for _, addr := range d.m.otherMasters() {
 		r := &relayLine{ctx: ctx, l: l, pool: d.m.pool, via: addr, end: make(chan struct{})}
+		select {
+		case <-l.relayed: // a signal about an earlier relay; one that comes from here on is about this one
+		default:
+		}
 		if err := r.deliver(nil); err != nil {
 			continue // no connection there, or no such master now
 		}
-		select {
-		case <-l.relayed: // a signal about an earlier relay
-		default:
-		}
-		go func() {
-			select {
-			case <-l.relayed:
-				r.close()
-			case <-ctx.Done():
-			case <-r.end:
-			}
-		}()
+		d.spawn(r.watch)
 		d.log.Info("a driver is spoken to through another master", "app", l.app.ID, "driver", l.driver.String(), "via", addr)
 		return r, nil
 	}
 	return nil, fmt.Errorf("reach driver %s through another master: %w", l.driver, rpc.ErrNoPeer)
+}
+
+// relayCheck is how often a relay is tried where nothing is said: the other master may be gone, and nobody tells then.
+const relayCheck = 5 * time.Second
+
+// watch ends the line when the other master has lost the driver, or is lost itself.
+func (r *relayLine) watch() {
+	defer r.close()
+	tick := time.NewTicker(relayCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if r.deliver(nil) != nil {
+				return
+			}
+		case <-r.l.relayed:
+			return
+		case <-r.ctx.Done():
+			return
+		case <-r.end:
+			return
+		}
+	}
 }
 
 func (r *relayLine) deliver(payloads [][]byte) error {

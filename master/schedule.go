@@ -33,13 +33,21 @@ func (s *scheduling) trigger() {
 	}
 }
 
+// planRetry is the pause after a plan that could not be committed, where the term goes on all the same.
+const planRetry = 250 * time.Millisecond
+
 // run plans until the term ends.
 func (s *scheduling) run(ctx context.Context) {
 	s.settle(ctx)
 	for ctx.Err() == nil {
-		s.pass(ctx)
+		var retry <-chan time.Time
+		if err := s.pass(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("a plan could not be committed; planning again", "in", planRetry, "error", err)
+			retry = time.After(planRetry)
+		}
 		select {
 		case <-s.wake:
+		case <-retry:
 		case <-ctx.Done():
 		}
 	}
@@ -63,15 +71,14 @@ func (s *scheduling) settle(ctx context.Context) {
 
 // pass makes one plan and has it committed. Lines that are refused need no second look here: what made them unfit is a
 // change of the state, and its event wakes the next pass.
-func (s *scheduling) pass(ctx context.Context) {
+func (s *scheduling) pass(ctx context.Context) error {
 	p := s.plan(s.state(), s.excluded)
 	if p == nil || len(p.Executors)+len(p.Drivers) == 0 {
-		return
+		return nil
 	}
 	p.At = now()
-	if _, err := s.commit(ctx, p); err != nil && ctx.Err() == nil {
-		s.log.Warn("a plan could not be committed; planning again at the next change", "error", err)
-	}
+	_, err := s.commit(ctx, p)
+	return err
 }
 
 // wakesScheduler tells whether an event can let something be placed (facts, section 6.1).

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/rpc"
@@ -138,7 +139,12 @@ func (d *duties) addressHolderLives(w fsm.Worker) bool {
 		return false
 	}
 	_, open := d.dispatch.attachedLine(old.ID)
-	return open
+	// A line outlives a host that lost its power until TCP notices.
+	patience := silentAfter
+	if old.Kind == fsm.WorkerJVM {
+		patience = d.live.timeout // its heartbeats are a quarter of that apart
+	}
+	return open && time.Since(d.live.lastHeard(old.ID)) < patience
 }
 
 // takeList commits what the worker's list says: ends that nobody acknowledged, and what runs.
