@@ -2,8 +2,6 @@ package fsm
 
 import (
 	"fmt"
-	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 )
@@ -15,7 +13,7 @@ const keptRequests = 1 << 15
 // Config of a Machine.
 type Config struct {
 	// Fatal is called, and must not return, where going on would make this master differ from the others: an entry that
-	// cannot be decoded, or a command of a newer release. Default: log and exit 70.
+	// cannot be decoded, or a command of a newer release. Default: panic.
 	Fatal func(error)
 }
 
@@ -32,10 +30,7 @@ type Machine struct {
 // New makes a machine with an empty state.
 func New(cfg Config) *Machine {
 	if cfg.Fatal == nil {
-		cfg.Fatal = func(err error) {
-			slog.Error("this master must stop", "error", err)
-			os.Exit(70)
-		}
+		cfg.Fatal = func(err error) { panic(err) }
 	}
 	m := &Machine{cfg: cfg, subs: map[*Subscription]struct{}{}}
 	m.state.Store(emptyState())

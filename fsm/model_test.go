@@ -11,10 +11,8 @@ type model struct {
 	workers                 []*modelWorker
 	apps                    []*modelApp
 	drivers                 []*modelDriver
-	completedApps           int
-	completedDrivers        int
 	appNumber, driverNumber int
-	retained, maxRetries    int
+	maxRetries              int
 }
 
 type modelWorker struct {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -45,7 +46,7 @@ func openStorage(cfg *Config, logger hclog.Logger) (*storage, identity, error) {
 		Path:        path,
 		BoltOptions: &bbolt.Options{Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType},
 	})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, identity{}, fmt.Errorf("%w: %s is locked; stop that process, or use another directory", ErrDataDirInUse, path)
 	}
 	if err != nil {

@@ -1,10 +1,6 @@
 package scheduler
 
-import (
-	"math/rand/v2"
-
-	"github.com/firesteel/firesteel/fsm"
-)
+import "github.com/firesteel/firesteel/fsm"
 
 // drivers places waiting drivers in the order of their submission. One that does not fit is passed by later ones.
 func (p *pass) drivers() {
@@ -45,9 +41,20 @@ func shuffled(n int, seed uint64) []int32 {
 	for i := range ring {
 		ring[i] = int32(i)
 	}
-	r := rand.New(rand.NewPCG(seed, 0))
-	r.Shuffle(n, func(i, j int) { ring[i], ring[j] = ring[j], ring[i] })
+	for i := n - 1; i > 0; i-- {
+		seed += 0x9e3779b97f4a7c15
+		j := int(mix(seed) % uint64(i+1))
+		ring[i], ring[j] = ring[j], ring[i]
+	}
 	return ring
+}
+
+// mix is splitmix64's finaliser: the n-th random number of a seed is mix(seed + n * 0x9e37...). The package draws
+// nothing by itself, and a plan is the same for the same seed in every release of Go.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // nextInRing goes round once, from behind the worker that was looked at last.

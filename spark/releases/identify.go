@@ -136,9 +136,6 @@ func unknownBuild(suids map[string]int64) error {
 	return fmt.Errorf("%w: it is closest to %s but differs in %s; %s", ErrUnknownBuild, best.label(), strings.Join(odd, ", "), weSpeak())
 }
 
-// maxOddities bounds how many classes an error lists.
-const maxOddities = 4
-
 func (t *Table) oddities(suids map[string]int64) []string {
 	var odd []string
 	for _, class := range slices.Sorted(maps.Keys(suids)) {
