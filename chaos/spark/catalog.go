@@ -32,11 +32,13 @@ func Profile(cores, memory int) JobConfig {
 	}}
 }
 
-// Doomed is a job whose executors all fail to start.
+// Doomed is a job whose executors all fail to start: the Java they are told to use is not there. An executor that
+// starts and exits at once is another thing: the original takes each for RUNNING, which resets its count of failures, and
+// goes on for ever (seen: 4,529 of them in two minutes).
 func Doomed() JobConfig {
 	return JobConfig{Program: "doomed", Conf: map[string]string{
-		"spark.executor.extraJavaOptions": "-javaagent:/there/is/no/such/agent.jar", // Spark makes the JVM ignore flags it does not know,
-		"spark.executor.cores":            "1",
-		"spark.cores.max":                 "1",
+		"spark.executorEnv.JAVA_HOME": "/there/is/no/java",
+		"spark.executor.cores":        "1",
+		"spark.cores.max":             "1",
 	}}
 }
