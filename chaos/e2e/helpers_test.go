@@ -45,7 +45,7 @@ func begin(t *testing.T) *fixture {
 	t.Cleanup(func() {
 		if t.Failed() {
 			suite.failed = true
-			t.Logf("logs are in %s", f.Run.Dir)
+			t.Logf("logs are in %s", f.Cluster.Run.Dir)
 		}
 	})
 	return f
@@ -79,7 +79,7 @@ func (f *fixture) launch(release spark.Release, job spark.JobConfig) *spark.Job 
 		job.Master = f.URL()
 	}
 	job.Name = strings.ReplaceAll(f.Name(), "/", "-") + "-" + job.Program + "-" + release.Version
-	j, err := spark.Start(f.Run, job)
+	j, err := spark.Start(f.Cluster.Run, job)
 	f.must(err)
 	f.Cleanup(func() { f.must(j.Close()) })
 	return j
@@ -156,7 +156,7 @@ func (f *fixture) settled(j *spark.Job, state string) {
 	if n := named(b, j.Name); n != 1 {
 		f.Errorf("%d applications have the name %q, not one: %v", n, j.Name, b)
 	}
-	f.must(f.Run.WaitGone(f.ctx, cluster.ExecutorOf(id)))
+	f.must(f.Cluster.Run.WaitGone(f.ctx, cluster.ExecutorOf(id)))
 }
 
 func named(b books.Books, name string) int {
@@ -197,7 +197,7 @@ func (f *fixture) undisturbed(j *spark.Job, want int) {
 	}
 	id, err := j.AppID(f.ctx)
 	f.must(err)
-	dirs, err := filepath.Glob(filepath.Join(f.Run.Dir, "work", "*", id, "*"))
+	dirs, err := filepath.Glob(filepath.Join(f.Cluster.Run.Dir, "work", "*", id, "*"))
 	f.must(err)
 	if len(dirs) > want { // fewer: a worker may have cleaned up
 		f.Errorf("%d executors of %s were started, not %d: %v", len(dirs), id, want, dirs)
