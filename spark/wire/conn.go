@@ -8,13 +8,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Handler takes what a peer asks and sends. Calls for one connection come one after the other, in the order of the
-// wire; a call may block without hindering answers to our own asks on that connection.
+// wire. A call may block without hindering answers to our own asks on that connection, until so much waits behind it that
+// we stop reading from the peer (see queued); it should end when the connection is Done.
 type Handler interface {
 	// Ask is answered by the payload of the reply (a bare object stream), or by an error, whose text the peer is given.
 	Ask(c *Conn, e Envelope) ([]byte, error)
@@ -45,11 +47,16 @@ type RemoteError struct{ Text string }
 
 func (e *RemoteError) Error() string { return "the peer could not process the request: " + e.Text }
 
-// queued bounds how many requests of one peer wait to be served before we stop reading from it.
+// queued bounds how many requests of one peer wait to be served before we stop reading from it. Their bytes are bounded
+// too, by the size of the largest frame.
 const queued = 256
 
-// writeTimeout ends a connection whose peer has stopped reading.
-const writeTimeout = 30 * time.Second
+const (
+	// writeTimeout ends a connection whose peer has taken nothing of a chunk for so long.
+	writeTimeout = 30 * time.Second
+	writeChunk   = 256 << 10 // bytes that must get away within writeTimeout
+	readBuffer   = 16 << 10
+)
 
 // Conn is one connection with a Spark peer.
 type Conn struct {
@@ -59,14 +66,14 @@ type Conn struct {
 	dial bool
 
 	peer  atomic.Pointer[Address] // as it announces itself
-	inbox chan frame
+	inbox *inbox
 	done  chan struct{}
 	once  sync.Once
 	err   error // why it ended; set before done is closed
 
-	writing sync.Mutex
+	writing chan struct{} // holds one token while a frame is being written
 	mu      sync.Mutex
-	asks    map[int64]chan frame
+	asks    map[int64]chan frame // nil once it has ended
 
 	// Value is for the handler's own notes about this peer. It is set before the first call of the handler and read by
 	// it; the handler guards what is inside.
@@ -80,7 +87,7 @@ func Dial(ctx context.Context, addr Address, cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr.URL(), err)
 	}
-	c := newConn(tcp, bufio.NewReaderSize(tcp, 16<<10), cfg, true)
+	c := newConn(tcp, bufio.NewReaderSize(tcp, readBuffer), cfg, true)
 	c.peer.Store(&addr)
 	return c, nil
 }
@@ -90,7 +97,8 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 
 func newConn(tcp net.Conn, in *bufio.Reader, cfg Config, dial bool) *Conn {
 	return &Conn{
-		cfg: cfg, tcp: tcp, in: in, dial: dial, inbox: make(chan frame, queued), done: make(chan struct{}), asks: map[int64]chan frame{},
+		cfg: cfg, tcp: tcp, in: in, dial: dial, inbox: newInbox(queued, cfg.maxFrame()), done: make(chan struct{}),
+		writing: make(chan struct{}, 1), asks: map[int64]chan frame{},
 	}
 }
 
@@ -100,8 +108,8 @@ func (c *Conn) Start() {
 	go c.serve()
 }
 
-// Peer is the address that the other side announces for its server: what it was dialled at, or the sender of its
-// envelopes. Zero while it is not known.
+// Peer is the address that the other side announces for its server: what it was dialled at, or the sender of the first
+// of its envelopes that names one. Zero while it is not known.
 func (c *Conn) Peer() Address {
 	if a := c.peer.Load(); a != nil {
 		return *a
@@ -145,30 +153,66 @@ func (c *Conn) end(err error) {
 	})
 }
 
-// Send sends a one-way message.
-func (c *Conn) Send(e Envelope) error { return c.write(oneWayFrame(e)) }
+// closed is the error of what was tried on a connection that has ended: ErrClosed, and why.
+func (c *Conn) closed() error {
+	if errors.Is(c.err, ErrClosed) {
+		return c.err
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, c.err)
+}
 
-// Ask sends a request and waits for the payload of the reply. A failure frame comes back as a *RemoteError.
+// Send sends a one-way message. It returns when the message is with the operating system; a peer that does not read can
+// make it wait until the connection is given up (writeTimeout).
+func (c *Conn) Send(e Envelope) error {
+	if err := e.check(); err != nil {
+		return fmt.Errorf("send to %s: %w", c.Peer(), err)
+	}
+	if err := c.write(oneWayFrame(e)); err != nil {
+		return fmt.Errorf("send to %s: %w", c.Peer(), err)
+	}
+	return nil
+}
+
+// Ask sends a request and waits for the payload of the reply. A failure frame comes back as a *RemoteError. It ends with
+// ctx, whatever the peer does.
 func (c *Conn) Ask(ctx context.Context, e Envelope) ([]byte, error) {
+	payload, err := c.ask(ctx, e)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s at %s: %w", e.Endpoint, c.Peer(), err)
+	}
+	return payload, nil
+}
+
+func (c *Conn) ask(ctx context.Context, e Envelope) ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
 	reply := make(chan frame, 1)
 	id, err := c.register(reply)
 	if err != nil {
 		return nil, err
 	}
 	defer c.forget(id)
-	if err := c.write(requestFrame(id, e)); err != nil {
-		return nil, err
-	}
-	select {
-	case f := <-reply:
-		if f.kind == typeRPCFailure {
-			return nil, &RemoteError{Text: f.text}
+	// A peer that does not read holds the write up for longer than ctx may last, and half a frame cannot be taken back.
+	written := make(chan error, 1)
+	go func() { written <- c.write(requestFrame(id, e)) }()
+	for {
+		select {
+		case err := <-written:
+			if err != nil {
+				return nil, err
+			}
+			written = nil
+		case f := <-reply:
+			if f.kind == typeRPCFailure {
+				return nil, &RemoteError{Text: f.text}
+			}
+			return f.body, nil
+		case <-c.done:
+			return nil, c.closed()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no answer: %w", ctx.Err())
 		}
-		return f.body, nil
-	case <-c.done:
-		return nil, fmt.Errorf("ask %s at %s: %w", e.Endpoint, c.Peer(), c.err)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("ask %s at %s: no answer: %w", e.Endpoint, c.Peer(), ctx.Err())
 	}
 }
 
@@ -176,7 +220,7 @@ func (c *Conn) register(reply chan frame) (int64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.asks == nil {
-		return 0, ErrClosed
+		return 0, c.closed()
 	}
 	for {
 		id := rand.Int64()
@@ -193,59 +237,76 @@ func (c *Conn) forget(id int64) {
 	delete(c.asks, id)
 }
 
+// write puts one frame on the wire. Frames never mix.
 func (c *Conn) write(frame []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	select {
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
 	case <-c.done:
-		return fmt.Errorf("send to %s: %w", c.Peer(), ErrClosed)
+		return c.closed()
+	}
+	select {
+	case <-c.done: // both were ready
+		return c.closed()
 	default:
 	}
-	// A deadline that cannot be set means a closed socket, which the write reports.
-	_ = c.tcp.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if _, err := c.tcp.Write(frame); err != nil {
-		err = fmt.Errorf("send to %s: %w", c.Peer(), err)
-		c.end(err)
-		return err
+	for len(frame) > 0 {
+		chunk := frame[:min(len(frame), writeChunk)]
+		// A deadline that cannot be set means a closed socket, which the write reports.
+		_ = c.tcp.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := c.tcp.Write(chunk); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = fmt.Errorf("the peer has read nothing for %s: %w", writeTimeout, err)
+			}
+			c.end(err)
+			return c.closed()
+		}
+		frame = frame[len(chunk):]
 	}
 	return nil
 }
 
 // read takes frames off the wire: answers go to who asked, requests to serve.
 func (c *Conn) read() {
-	defer close(c.inbox)
+	defer c.inbox.close()
 	for {
 		f, err := readFrame(c.in, c.cfg.maxFrame())
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				err = fmt.Errorf("%w by the peer", ErrClosed)
+			} else {
+				err = fmt.Errorf("read from %s: %w", c.tcp.RemoteAddr(), err)
 			}
 			c.end(err)
 			return
 		}
 		switch f.kind {
 		case typeRPCResponse, typeRPCFailure:
-			c.mu.Lock()
-			reply := c.asks[f.id]
-			delete(c.asks, f.id)
-			c.mu.Unlock()
-			if reply != nil {
-				reply <- f // holds one, and each ask is answered once
-			}
+			c.answered(f)
 		default:
-			select {
-			case c.inbox <- f:
-			case <-c.done:
+			if !c.inbox.put(f, c.done) {
 				return
 			}
 		}
 	}
 }
 
+// answered hands an answer to who asked. One that nobody waits for any more is dropped.
+func (c *Conn) answered(f frame) {
+	c.mu.Lock()
+	reply := c.asks[f.id]
+	delete(c.asks, f.id)
+	c.mu.Unlock()
+	if reply != nil {
+		reply <- f // holds one, and each ask is answered once
+	}
+}
+
 // serve hands requests to the handler in the order of the wire.
 func (c *Conn) serve() {
-	for f := range c.inbox {
+	for f := range c.inbox.frames {
 		c.serveOne(f)
+		c.inbox.served(f)
 	}
 	<-c.done
 	c.cfg.Handler.Closed(c, c.err)
@@ -264,7 +325,7 @@ func (c *Conn) serveOne(f frame) {
 		}
 		return
 	}
-	if !e.Sender.IsZero() && !c.dial {
+	if !e.Sender.IsZero() && c.peer.Load() == nil { // fixed from then on: others find this connection by it
 		c.peer.Store(&e.Sender)
 	}
 	if f.kind == typeOneWay {

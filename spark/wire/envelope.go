@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -41,7 +42,30 @@ var ErrEnvelope = errors.New("wire: not an RPC envelope")
 // ErrSASL is the cause of a refusal of a peer that wants to authenticate.
 var ErrSASL = errors.New("this cluster does not authenticate RPC connections: unset spark.authenticate and spark.network.crypto.enabled for it")
 
-const saslTag = 0xEA
+// First bytes of what an authenticating peer sends in the place of an envelope: SaslMessage, and AuthMessage of
+// spark.network.crypto.enabled with its forerunner. An envelope begins with 0 or 1.
+const (
+	saslTag      = 0xEA
+	authTag      = 0xFB
+	challengeTag = 0xFA
+)
+
+// check refuses what has no form on the wire.
+func (e Envelope) check() error {
+	for _, s := range []string{e.Sender.Host, e.Receiver.Host, e.Endpoint} {
+		if len(s) > math.MaxUint16 {
+			return fmt.Errorf("%w: a name of %d bytes", ErrEnvelope, len(s))
+		}
+	}
+	for _, a := range []Address{e.Sender, e.Receiver} {
+		if a.Port < 0 || a.Port > maxPort {
+			return fmt.Errorf("%w: port %d", ErrEnvelope, a.Port)
+		}
+	}
+	return nil
+}
+
+const maxPort = 65535
 
 func (a Address) size() int {
 	if a.IsZero() {
@@ -77,7 +101,7 @@ func appendUTF(b []byte, s string) []byte {
 }
 
 func parseEnvelope(b []byte) (Envelope, error) {
-	if len(b) > 0 && b[0] == saslTag {
+	if len(b) > 0 && (b[0] == saslTag || b[0] == authTag || b[0] == challengeTag) {
 		return Envelope{}, ErrSASL
 	}
 	var e Envelope
@@ -116,7 +140,7 @@ func takeAddress(b []byte) (Address, []byte, error) {
 		return Address{}, nil, errCut
 	}
 	port := int32(binary.BigEndian.Uint32(b))
-	if port < 0 || port > 65535 {
+	if port < 0 || port > maxPort {
 		return Address{}, nil, fmt.Errorf("port %d", port)
 	}
 	return Address{Host: host, Port: int(port)}, b[4:], nil

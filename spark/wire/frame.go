@@ -51,6 +51,9 @@ func readFrame(r *bufio.Reader, max int64) (frame, error) {
 		return frame{}, fmt.Errorf("%w: %d bytes, at most %d are taken (spark.rpc.message.maxSize)", ErrFrameTooLarge, length, max)
 	}
 	rest, err := readExactly(r, length-9)
+	if errors.Is(err, io.EOF) { // the end of a connection lies between frames only
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return frame{}, fmt.Errorf("read a frame of %d bytes: %w", length, err)
 	}
@@ -67,9 +70,6 @@ func readExactly(r io.Reader, n int64) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	if _, err := io.CopyN(&buf, r, n); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
 		return nil, err
 	}
 	return buf.Bytes(), nil

@@ -7,13 +7,15 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/firesteel/firesteel/internal/portshare"
 )
 
 // Server accepts Spark's RPC connections on a listener, and hands HTTP connections to an http.Server's listener.
 type Server struct {
 	cfg   Config
-	ln    net.Listener
-	http  *handoff
+	spark net.Listener
+	http  net.Listener
 	setup func(*Conn)
 
 	mu     sync.Mutex
@@ -22,23 +24,50 @@ type Server struct {
 	wg     sync.WaitGroup
 }
 
-// sniffTimeout is how long a fresh connection may stay silent. Spark's clients speak first, at once.
-const sniffTimeout = 60 * time.Second
+const (
+	// sniffTimeout is how long a fresh connection may stay silent. Spark's clients speak first, at once.
+	sniffTimeout = 60 * time.Second
+	// handoverTimeout closes an HTTP connection that no server takes.
+	handoverTimeout = 5 * time.Second
+)
 
 // Serve starts to accept. setup is called for each RPC connection before it starts, to set its Value.
 func Serve(ln net.Listener, cfg Config, setup func(*Conn)) *Server {
-	s := &Server{cfg: cfg, ln: ln, setup: setup, http: newHandoff(ln.Addr()), conns: map[*Conn]struct{}{}}
+	branches := portshare.Split(portshare.Config{
+		Listener: ln, Branches: 2, Silence: sniffTimeout, Handover: handoverTimeout, Choose: protocolOf, Prepare: setKeepAlive,
+	})
+	s := &Server{cfg: cfg, spark: branches[0], http: branches[1], setup: setup, conns: map[*Conn]struct{}{}}
 	s.wg.Go(s.accept)
 	return s
+}
+
+// protocolOf tells HTTP (1) from Spark's RPC (0). A frame starts with the high byte of a 64-bit length, which is 0, an
+// HTTP request with a letter. Anything else, such as TLS, is neither.
+func protocolOf(first byte) int {
+	switch {
+	case first == 0:
+		return 0
+	case first >= 'A' && first <= 'Z':
+		return 1
+	}
+	return -1
+}
+
+func setKeepAlive(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetKeepAliveConfig(keepAlive) // without it a dead host is noticed later, which is no reason to refuse
+	}
 }
 
 // HTTP is the listener of the connections that speak HTTP. If nobody accepts from it they are closed.
 func (s *Server) HTTP() net.Listener { return s.http }
 
 // Addr is where it listens.
-func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+func (s *Server) Addr() net.Addr { return s.spark.Addr() }
 
-// Close stops accepting, closes every connection and waits for its goroutines.
+// Close stops accepting, closes every RPC connection and waits for its goroutines, and so for the handler's calls; a call
+// that may block for long must end when its connection is Done. Connections that were accepted from HTTP are not its
+// matter. It must not be called by the handler.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -47,50 +76,29 @@ func (s *Server) Close() error {
 		conns = append(conns, c)
 	}
 	s.mu.Unlock()
-	err := s.ln.Close()
-	s.http.Close()
+	err := errors.Join(s.http.Close(), s.spark.Close())
 	for _, c := range conns {
 		c.Close()
 	}
 	s.wg.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
-		return fmt.Errorf("close the listener at %s: %w", s.ln.Addr(), err)
+		return fmt.Errorf("close the listener at %s: %w", s.Addr(), err)
 	}
 	return nil
 }
 
 func (s *Server) accept() {
 	for {
-		tcp, err := s.ln.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			time.Sleep(10 * time.Millisecond) // out of descriptors, say: the next connection may succeed
-			continue
+		tcp, err := s.spark.Accept()
+		if err != nil { // closed: nothing else ends it
+			return
 		}
 		s.wg.Go(func() { s.take(tcp) })
 	}
 }
 
 func (s *Server) take(tcp net.Conn) {
-	if t, ok := tcp.(*net.TCPConn); ok {
-		_ = t.SetKeepAliveConfig(keepAlive) // without it a dead host is noticed later, which is no reason to refuse
-	}
-	in := bufio.NewReaderSize(tcp, 16<<10)
-	_ = tcp.SetReadDeadline(time.Now().Add(sniffTimeout))
-	first, err := in.Peek(1)
-	if err != nil {
-		tcp.Close()
-		return
-	}
-	_ = tcp.SetReadDeadline(time.Time{})
-	// A frame starts with the high byte of a 64-bit length, which is 0; an HTTP request starts with a letter.
-	if first[0] >= 'A' && first[0] <= 'Z' {
-		s.http.offer(&sniffed{Conn: tcp, in: in})
-		return
-	}
-	c := newConn(tcp, in, s.cfg, false)
+	c := newConn(tcp, bufio.NewReaderSize(tcp, readBuffer), s.cfg, false)
 	if !s.add(c) {
 		tcp.Close()
 		return
@@ -99,7 +107,7 @@ func (s *Server) take(tcp net.Conn) {
 	if s.setup != nil {
 		s.setup(c)
 	}
-	go c.read()
+	s.wg.Go(c.read)
 	c.serve()
 }
 
@@ -118,54 +126,3 @@ func (s *Server) remove(c *Conn) {
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 }
-
-// sniffed is a connection whose first bytes have been looked at.
-type sniffed struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-func (s *sniffed) Read(b []byte) (int, error) { return s.in.Read(b) }
-
-// handoff is a net.Listener fed by hand.
-type handoff struct {
-	addr  net.Addr
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newHandoff(addr net.Addr) *handoff {
-	return &handoff{addr: addr, conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// handoffTimeout closes an HTTP connection that no server takes.
-const handoffTimeout = 5 * time.Second
-
-func (h *handoff) offer(c net.Conn) {
-	t := time.NewTimer(handoffTimeout)
-	defer t.Stop()
-	select {
-	case h.conns <- c:
-	case <-h.done:
-		c.Close()
-	case <-t.C:
-		c.Close()
-	}
-}
-
-func (h *handoff) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (h *handoff) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
-
-func (h *handoff) Addr() net.Addr { return h.addr }
