@@ -150,4 +150,3 @@ func settings(change ...func(*scheduler.Settings)) scheduler.Settings {
 
 // byID makes the policy's order the order of the workers' ids, which Spark's own placement tests count in.
 func byID(s *scheduler.Settings) { s.WorkerSelectionPolicy = scheduler.WorkerID }
-

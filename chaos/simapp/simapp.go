@@ -1,0 +1,155 @@
+// Package simapp is a driver without Spark: it registers an application over spark:// as a driver's AppClient does, and
+// unregisters it. It costs so little that the moment of an answer can be measured with it; what real drivers see is
+// tested with real drivers.
+package simapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// App is one simulated driver.
+type App struct {
+	env   *rpcenv.Env
+	addr  wire.Address
+	table *releases.Table
+
+	mu      sync.Mutex
+	answer  *messages.RegisteredApplication
+	master  *rpcenv.Peer // the connection that the last answer or MasterChanged came on
+	arrived chan struct{}
+}
+
+// New makes a driver that listens on loopback and speaks as the newest release in the tables does.
+func New() (*App, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start a simulated driver: %w", err)
+	}
+	tables := releases.Tables()
+	a := &App{
+		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
+		table: tables[len(tables)-1], arrived: make(chan struct{}),
+	}
+	a.env = rpcenv.New(rpcenv.Config{
+		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	a.env.Serve(ln)
+	return a, nil
+}
+
+// Register asks every master at once, again and again until one answers, and gives the application's id and the time of
+// the answer. A real driver asks again after 20 s; this one does so every retry, so that it sees the first moment.
+func (a *App) Register(ctx context.Context, name string, masters []string, retry time.Duration) (id string, at time.Time, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, m := range masters {
+		wg.Go(func() { a.ask(ctx, name, m, retry) })
+	}
+	select {
+	case <-a.arrived:
+		at = time.Now()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.answer.AppID, at, nil
+	case <-ctx.Done():
+		return "", time.Time{}, fmt.Errorf("no master of %v took the application: %w", masters, ctx.Err())
+	}
+}
+
+func (a *App) ask(ctx context.Context, name, master string, retry time.Duration) {
+	host, port, err := splitAddress(master)
+	if err != nil {
+		return
+	}
+	for ctx.Err() == nil {
+		if p, err := a.env.Dial(ctx, wire.Address{Host: host, Port: port}, rpcenv.Dialect{Table: a.table}); err == nil {
+			if err := a.register(ctx, p, name); err == nil {
+				select {
+				case <-ctx.Done():
+					return
+				case <-p.Done(): // that master died: call again
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+	}
+}
+
+func (a *App) register(ctx context.Context, p *rpcenv.Peer, name string) error {
+	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
+		return err
+	}
+	none, memory := 0, int64(512)
+	return p.Send("Master", &messages.RegisterApplication{
+		App: &messages.ApplicationDescription{
+			Name: name, User: "nobody", MaxCores: &none, Command: messages.Command{MainClass: "none"},
+			DefaultProfile: messages.ResourceProfile{Executor: map[string]messages.ExecutorResourceRequest{messages.ResourceMemory: {Amount: memory}}},
+		},
+		Driver: messages.Ref{Name: "AppClient", Host: a.addr.Host, Port: a.addr.Port},
+	})
+}
+
+var errNotRegistered = errors.New("the application is not registered")
+
+// Unregister ends the application.
+func (a *App) Unregister() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.answer == nil {
+		return errNotRegistered
+	}
+	return a.master.Send("Master", &messages.UnregisterApplication{AppID: a.answer.AppID})
+}
+
+// Close ends the driver's connections.
+func (a *App) Close() error { return a.env.Close() }
+
+// endpoint is the driver's AppClient.
+type endpoint struct{ a *App }
+
+func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
+	e.a.mu.Lock()
+	defer e.a.mu.Unlock()
+	switch m := m.(type) {
+	case *messages.RegisteredApplication:
+		e.a.master = p
+		if e.a.answer == nil {
+			e.a.answer = m
+			close(e.a.arrived)
+		}
+	case *messages.MasterChanged:
+		e.a.master = p
+	}
+}
+
+var errNoAsks = errors.New("a driver's AppClient answers nothing")
+
+func (endpoint) ReceiveAndReply(*rpcenv.Peer, messages.Message) (messages.Message, error) {
+	return nil, errNoAsks
+}
+
+func splitAddress(addr string) (string, int, error) {
+	a, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("master address %q: %w", addr, err)
+	}
+	return a.IP.String(), a.Port, nil
+}
