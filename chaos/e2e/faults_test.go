@@ -116,11 +116,10 @@ func TestDriverKilled(t *testing.T) {
 	f.quiet()
 }
 
-// TestDynamicAllocation goes from 0 executors to 3 and back, twice.
+// TestDynamicAllocation goes from 0 executors to 2 and back, twice, with both releases at the same time.
 func TestDynamicAllocation(t *testing.T) {
 	f := begin(t)
-	for _, release := range suite.releases {
-		j := f.launch(release, spark.Dynamic(3))
+	for _, j := range f.launchAll(spark.Dynamic(2)) {
 		f.succeeded(j)
 	}
 	f.quiet()
@@ -129,7 +128,7 @@ func TestDynamicAllocation(t *testing.T) {
 // TestStageLevelProfile runs a stage on executors of its own profile: more cores and more memory.
 func TestStageLevelProfile(t *testing.T) {
 	f := begin(t)
-	for _, release := range suite.releases {
+	for _, release := range suite.releases { // one after the other: each wants a whole worker for its profile
 		j := f.launch(release, spark.Profile(2, 600))
 		f.await(j, granted)
 		f.succeeded(j)

@@ -32,16 +32,21 @@ const limit = 4 * time.Minute
 // begin gives a cluster that is whole and quiet.
 func begin(t *testing.T) *fixture {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	if err := repair(ctx); err != nil {
+	if err := repair(t.Context()); err != nil {
 		t.Logf("the cluster could not be repaired, a new one is started: %v", err)
 		suite.failed = true
-		if err := freshCluster(ctx); err != nil {
+		if err := freshCluster(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f := &fixture{T: t, Cluster: suite.cluster, ctx: ctx}
+	return newFixture(t, suite.cluster)
+}
+
+func newFixture(t *testing.T, c *cluster.Cluster) *fixture {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	f := &fixture{T: t, Cluster: c, ctx: ctx}
 	t.Cleanup(func() {
 		if t.Failed() {
 			suite.failed = true

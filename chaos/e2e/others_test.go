@@ -1,0 +1,89 @@
+//go:build realspark
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+
+	"github.com/firesteel/firesteel/chaos/cluster"
+	"github.com/firesteel/firesteel/chaos/proc"
+	"github.com/firesteel/firesteel/chaos/spark"
+)
+
+// TestDev: clusterd dev is a cluster with nothing to configure: its URL is printed, and a job runs on it.
+func TestDev(t *testing.T) {
+	f := begin(t)
+	r := suite.releases[len(suite.releases)-1]
+	env, err := spark.Environment(f.Cluster.Run.Dir)
+	f.must(err)
+	dev, err := f.Cluster.Run.Start(proc.Config{Name: "dev", Path: suite.binary, Env: env, Args: []string{"dev", "--spark-home", r.Home, "--memory", "2g"}})
+	f.must(err)
+	line, err := dev.WaitFor(f.ctx, regexp.MustCompile(`Spark URL:\s+(spark://\S+)`))
+	f.must(err)
+	j := f.launch(r, spark.JobConfig{Program: "pi", Python: true, Master: line.Match[1]})
+	_, err = j.WaitResult(f.ctx)
+	f.must(err)
+	f.must(dev.Signal(syscall.SIGTERM))
+	if code, err := dev.Wait(f.ctx); err != nil || code != 0 {
+		t.Errorf("clusterd dev ended with code %d, %v", code, err)
+	}
+	f.quiet()
+}
+
+// TestJVMWorker: Spark's own Worker registers with the quorum, runs executors of its release, and follows a failover.
+func TestJVMWorker(t *testing.T) {
+	for _, release := range suite.releases {
+		t.Run(release.Version, func(t *testing.T) {
+			f := ownCluster(t)
+			env, err := spark.Environment(f.Cluster.Run.Dir)
+			f.must(err)
+			w, err := f.Cluster.Run.Start(proc.Config{
+				Name: "jvm-worker", Path: filepath.Join(release.Home, "bin", "spark-class"), Env: append(env, release.Env()...),
+				Args: []string{"org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "-c", "2", "-m", "2g",
+					"-d", filepath.Join(f.Cluster.Run.Dir, "jvm-work"), f.URL()},
+			})
+			f.must(err)
+			_, err = f.WaitCluster(f.ctx, 3, 1)
+			f.must(err)
+			j := f.launch(release, rounds())
+			f.await(j, spark.Round)
+			mark := j.Mark()
+			f.killLeader()
+			f.awaitAfter(j, mark, spark.MasterChanged)
+			f.awaitAfter(j, j.Mark(), spark.Round)
+			f.undisturbed(j, 1)
+			f.stop(j)
+			if !w.Running() {
+				t.Error("the JVM worker did not survive the failover")
+			}
+		})
+	}
+}
+
+// ownCluster is a cluster of three masters, without workers, for one test.
+func ownCluster(t *testing.T) *fixture {
+	t.Helper()
+	run, err := proc.NewRun("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		run.Sweep()
+		if !t.Failed() {
+			os.RemoveAll(run.Dir)
+		}
+	})
+	c, err := cluster.New(cluster.Config{Binary: suite.binary, Run: run})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, c)
+	f.must(c.Start())
+	_, err = c.WaitWhole(f.ctx)
+	f.must(err)
+	return f
+}
