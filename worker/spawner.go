@@ -2,9 +2,12 @@ package worker
 
 import (
 	"errors"
+	"log/slog"
 	"os/exec"
 	"runtime"
 	"sync"
+
+	"github.com/firesteel/firesteel/internal/priority"
 )
 
 var errSpawnerClosed = errors.New("the process spawner is closed")
@@ -54,6 +57,9 @@ func (s *Spawner) loop() {
 	defer close(s.done)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread() // returning locked would end the thread and its children
+	if err := priority.LowerThread(); err != nil {
+		slog.Warn("executors run with the priority of the worker", "error", err)
+	}
 	for {
 		select {
 		case req := <-s.requests:

@@ -9,13 +9,18 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
+	"github.com/firesteel/firesteel/internal/priority"
 	"github.com/urfave/cli/v2"
 )
 
 func main() {
+	if err := priority.Raise(); err != nil {
+		slog.Debug("running with the usual priority", "reason", err)
+	}
 	if err := newApp().RunContext(context.Background(), os.Args); err != nil {
 		// One line a cause: errors.Join puts them on lines of their own.
 		for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -33,12 +38,33 @@ func exitCode(err error) int {
 	return 1
 }
 
-var errUsage = errors.New("see --help")
+// errUsage is the cause of a refusal of the command line; usage makes them.
+var errUsage = errors.New("the command line cannot be used")
+
+type usageError struct{ text, command string }
+
+func (e *usageError) Error() string { return e.text + " (see " + e.command + " --help)" }
+func (e *usageError) Unwrap() error { return errUsage }
+
+func usage(c *cli.Context, format string, args ...any) error {
+	name := c.App.Name
+	if c.Command != nil && c.Command.HelpName != "" {
+		name = c.Command.HelpName
+	}
+	return &usageError{text: fmt.Sprintf(format, args...), command: name}
+}
+
+// oneDash finds the flags in the flag package's messages, which writes them with one dash whatever they were given with.
+var oneDash = regexp.MustCompile(`(^|\s)-([a-z][a-z-]+)`)
+
+func badFlag(c *cli.Context, err error, _ bool) error {
+	return usage(c, "%s", oneDash.ReplaceAllString(err.Error(), "$1--$2"))
+}
 
 func newApp() *cli.App {
 	// -h is Spark's short form of --host.
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help"}
-	return &cli.App{
+	app := &cli.App{
 		Name:  "clusterd",
 		Usage: "a cluster manager for Apache Spark: three masters by Raft, workers that run unmodified executors",
 		Description: "Unmodified Spark programs use it through spark://host:7077[,host:7077,...], as they use Spark's own\n" +
@@ -52,15 +78,28 @@ func newApp() *cli.App {
 		},
 		Before:         setUpLogging,
 		Commands:       []*cli.Command{masterCommand(), workerCommand(), devCommand(), keygenCommand()},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return fmt.Errorf("%w: %w", err, errUsage) },
+		Action:         noCommand,
+		OnUsageError:   badFlag,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
+	for _, cmd := range app.Commands {
+		cmd.OnUsageError = badFlag // it is not inherited
+	}
+	return app
+}
+
+// noCommand answers a command line without a command that we have.
+func noCommand(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return cli.ShowAppHelp(c)
+	}
+	return usage(c, "there is no command %q", c.Args().First())
 }
 
 func setUpLogging(c *cli.Context) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return fmt.Errorf("--log-level %q: use debug, info, warn or error: %w", c.String("log-level"), errUsage)
+		return usage(c, "--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	switch c.String("log-format") {
@@ -69,7 +108,7 @@ func setUpLogging(c *cli.Context) error {
 	case "json":
 		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, opts)))
 	default:
-		return fmt.Errorf("--log-format %q: use text or json: %w", c.String("log-format"), errUsage)
+		return usage(c, "--log-format %q: use text or json", c.String("log-format"))
 	}
 	return nil
 }
@@ -84,7 +123,7 @@ func stopSignals(ctx context.Context) (context.Context, context.CancelFunc) {
 // noArguments refuses what stands behind the flags.
 func noArguments(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return fmt.Errorf("%s takes no argument, and was given %q: %w", c.Command.FullName(), c.Args().First(), errUsage)
+		return usage(c, "%s takes no argument, and was given %q", c.Command.Name, c.Args().First())
 	}
 	return nil
 }
