@@ -104,7 +104,6 @@ type drivers struct {
 	dials   int
 	gone    []string
 	refusal error // of the commit that an application is over
-	farther sync.WaitGroup
 }
 
 const theMaster = "spark://Master@m1:7077"

@@ -68,15 +68,9 @@ func openThree(t *testing.T) []*Master {
 	}
 	leader(t, out)
 	for _, m := range out {
-		until3(t, m)
+		eventually(t, m, "it knows the others", func(*fsm.State) bool { return len(m.node.Servers()) == 3 && m.node.LeaderID() != "" })
 	}
 	return out
-}
-
-// until3 waits for a master to know the others.
-func until3(t *testing.T, m *Master) {
-	t.Helper()
-	eventually(t, m, "three servers", func(*fsm.State) bool { return len(m.node.Servers()) == 3 && m.node.LeaderID() != "" })
 }
 
 func freePorts(t *testing.T, n int) (out []int) {
@@ -93,18 +87,18 @@ func freePorts(t *testing.T, n int) (out []int) {
 }
 
 // leads waits until a master's duties have begun.
-func leads(t *testing.T, m *Master) *duties {
+func leads(t *testing.T, m *Master) {
 	t.Helper()
-	return m.dutiesOf(t, []*Master{m})
+	dutiesOf(t, []*Master{m})
 }
 
 // leader waits until one of the masters leads and does its duties, and gives it.
 func leader(t *testing.T, masters []*Master) *Master {
 	t.Helper()
-	return masters[0].dutiesOf(t, masters).m
+	return dutiesOf(t, masters).m
 }
 
-func (*Master) dutiesOf(t *testing.T, masters []*Master) *duties {
+func dutiesOf(t *testing.T, masters []*Master) *duties {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -148,13 +142,6 @@ func eventually(t *testing.T, m *Master, what string, ok func(s *fsm.State) bool
 			t.Fatalf("%s: it did not come to that", what)
 		}
 	}
-}
-
-func firstOf[T any](seq iter.Seq[T]) (out T, ok bool) {
-	for v := range seq {
-		return v, true
-	}
-	return out, false
 }
 
 func lastOf[T any](seq iter.Seq[T]) (out T, ok bool) {
