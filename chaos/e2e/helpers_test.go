@@ -197,8 +197,17 @@ func (f *fixture) undisturbed(j *spark.Job, want int) {
 	if l := j.Find(lost); len(l) > 0 {
 		f.Errorf("%s lost an executor: %s", j.Name, l[0].Text)
 	}
-	if l := j.Find(spark.ExecutorAdded); len(l) != want {
-		f.Errorf("%s was told of %d executors, not %d", j.Name, len(l), want)
+	// A new leader may tell the driver again of the executors that it has; it must not give it others.
+	on := map[string]string{}
+	for _, l := range j.Find(spark.ExecutorAdded) {
+		id, worker := l.Match[1], l.Match[2]
+		if before, ok := on[id]; ok && before != worker {
+			f.Errorf("%s was told that executor %s is on %s and on %s", j.Name, id, before, worker)
+		}
+		on[id] = worker
+	}
+	if len(on) != want {
+		f.Errorf("%s was given %d executors, not %d: %v", j.Name, len(on), want, on)
 	}
 	id, err := j.AppID(f.ctx)
 	f.must(err)
