@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -44,11 +46,14 @@ func runDev(c *cli.Context) error {
 	}
 	n := c.Int("masters")
 	if n < 1 || n%2 == 0 || c.Int("workers") < 0 {
-		return fmt.Errorf("--masters %d --workers %d: an odd number of masters, and no negative number of workers: %w", n, c.Int("workers"), errUsage)
+		return usage(c, "--masters %d --workers %d: an odd number of masters, and no negative number of workers", n, c.Int("workers"))
 	}
-	homes, err := devHomes(c.Context, splitList(c.String("spark-home")))
-	if err != nil {
-		return err
+	var homes []string
+	if c.Int("workers") > 0 {
+		var err error
+		if homes, err = devHomes(c.Context, splitList(c.String("spark-home"))); err != nil {
+			return err
+		}
 	}
 	dir, remove, err := devDir(c.String("data-dir"))
 	if err != nil {
@@ -151,7 +156,7 @@ func (d *devCluster) startWorker(ctx context.Context, i int, masters []string) (
 
 const devStartTime = 30 * time.Second
 
-// waitReady returns when every master sees a leader and every worker.
+// waitReady returns when every master sees a leader and every worker, and the leader is at its duties.
 func (d *devCluster) waitReady(ctx context.Context) error {
 	start, cancel := context.WithTimeout(ctx, devStartTime)
 	defer cancel()
@@ -160,7 +165,39 @@ func (d *devCluster) waitReady(ctx context.Context) error {
 			return fmt.Errorf("the cluster is not ready after %s: %w", devStartTime, err)
 		}
 	}
+	for !d.led(start) {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-start.Done():
+			if ctx.Err() == nil {
+				return fmt.Errorf("the cluster is not ready after %s: no master leads", devStartTime)
+			}
+			return nil // stopped by the user
+		}
+	}
 	return nil
+}
+
+// led asks the masters' pages, as a user would, whether one of them is ALIVE.
+func (d *devCluster) led(ctx context.Context) bool {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
+	for _, m := range d.masters {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.WebURL()+"/json/status", nil)
+		if err != nil {
+			return false
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			continue
+		}
+		var doc struct{ Status string }
+		err = json.NewDecoder(resp.Body).Decode(&doc)
+		resp.Body.Close()
+		if err == nil && doc.Status == "ALIVE" {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *devCluster) close() error {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/firesteel/firesteel/membership"
 	"github.com/urfave/cli/v2"
@@ -32,10 +34,24 @@ func gossipFlags() []cli.Flag {
 	}
 }
 
+func checkProfile(c *cli.Context) error {
+	if _, err := membership.ProfileByName(c.String("profile")); err != nil {
+		return usage(c, "--profile: %s", err)
+	}
+	return nil
+}
+
 func gossipKey(c *cli.Context) ([]byte, error) {
 	path := c.String("gossip-key-file")
 	if path == "" {
 		return nil, nil
 	}
-	return membership.LoadKeyFile(path)
+	key, err := membership.LoadKeyFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("--gossip-key-file %s: %w; give the file that every member has, or make the first one with `clusterd keygen`", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--gossip-key-file %s: %w", path, err)
+	}
+	return key, nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net"
+	"regexp"
 	"strings"
 
 	"github.com/firesteel/firesteel/config"
@@ -59,14 +61,8 @@ func masterConfig(c *cli.Context) (master.Config, error) {
 	if err := noArguments(c); err != nil {
 		return master.Config{}, err
 	}
-	for _, name := range []string{"id", "data-dir"} {
-		if c.String(name) == "" {
-			return master.Config{}, fmt.Errorf("--%s must be given: %w", name, errUsage)
-		}
-	}
-	expect := c.Int("bootstrap-expect")
-	if expect < 0 || expect > 0 && expect%2 == 0 {
-		return master.Config{}, fmt.Errorf("--bootstrap-expect %d: a quorum has an odd number of masters, such as 3: %w", expect, errUsage)
+	if err := checkMasterFlags(c); err != nil {
+		return master.Config{}, err
 	}
 	spark, err := config.LoadMaster(config.MasterFlags{
 		Host: given(c, "host", c.String), Port: given(c, "port", c.Int), WebUIPort: given(c, "webui-port", c.Int),
@@ -81,9 +77,38 @@ func masterConfig(c *cli.Context) (master.Config, error) {
 	}
 	return master.Config{
 		ID: c.String("id"), DataDir: c.String("data-dir"), Bind: c.String("bind"), Spark: spark,
-		RPCPort: c.Int("rpc-port"), GossipPort: c.Int("gossip-port"), BootstrapExpect: expect, Join: splitList(c.String("join")),
+		RPCPort: c.Int("rpc-port"), GossipPort: c.Int("gossip-port"), BootstrapExpect: c.Int("bootstrap-expect"), Join: splitList(c.String("join")),
 		Profile: c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
 	}, nil
+}
+
+// idPattern is what a master may be called: the id stands in logs, metrics, gossip and file names.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// checkMasterFlags refuses what the flags alone show to be wrong.
+func checkMasterFlags(c *cli.Context) error {
+	for _, name := range []string{"id", "data-dir"} {
+		if c.String(name) == "" {
+			return usage(c, "--%s must be given", name)
+		}
+	}
+	if !idPattern.MatchString(c.String("id")) {
+		return usage(c, "--id %q: use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first", c.String("id"))
+	}
+	if n := c.Int("bootstrap-expect"); n < 0 || n > 0 && n%2 == 0 {
+		return usage(c, "--bootstrap-expect %d: a quorum has an odd number of masters, such as 3", n)
+	}
+	for _, name := range []string{"rpc-port", "gossip-port"} {
+		if p := c.Int(name); p < 0 || p > 65535 {
+			return usage(c, "--%s %d: a port is between 0 (any free one) and 65535", name, p)
+		}
+	}
+	for _, addr := range splitList(c.String("join")) {
+		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
+			return usage(c, "--join %q: give the gossip address of another master, host:port, such as m2:7946", addr)
+		}
+	}
+	return checkProfile(c)
 }
 
 func splitList(s string) []string {

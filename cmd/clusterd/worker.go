@@ -60,11 +60,14 @@ func runWorker(c *cli.Context) error {
 
 func workerConfig(c *cli.Context) (worker.Config, error) {
 	if c.NArg() != 1 {
-		return worker.Config{}, fmt.Errorf("give one master URL, spark://host:7077[,host:7077...], behind the flags; got %d arguments: %w", c.NArg(), errUsage)
+		return worker.Config{}, usage(c, "give one master URL, spark://host:7077[,host:7077...], behind the flags; got %d arguments", c.NArg())
 	}
 	masters, err := worker.ParseMasterURL(c.Args().First())
 	if err != nil {
-		return worker.Config{}, fmt.Errorf("%w: %w", err, errUsage)
+		return worker.Config{}, usage(c, "%s", err)
+	}
+	if err := checkProfile(c); err != nil {
+		return worker.Config{}, err
 	}
 	env := config.OSEnv()
 	spark, err := config.LoadWorker(config.WorkerFlags{
