@@ -18,6 +18,11 @@ type view struct{ m *Master }
 var _ web.Master = view{}
 
 func (v view) State() *fsm.State    { return v.m.fsm.State() }
+func (v view) ReadBarrier(ctx context.Context) error {
+	_, err := v.m.node.ReadBarrier(ctx)
+	return err
+}
+
 func (v view) Leading() bool        { return v.m.duties.Load() != nil }
 func (v view) URL() string          { return v.m.URL() }
 func (v view) Cluster() web.Cluster { return v.m.cluster() }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -11,6 +12,8 @@ import (
 type Master interface {
 	// State is the replicated state as this master has applied it.
 	State() *fsm.State
+	// ReadBarrier waits until State holds all that was committed before the call; an error where nobody leads.
+	ReadBarrier(ctx context.Context) error
 	// Leading tells whether this master leads and its duties run.
 	Leading() bool
 	// URL is its own spark://host:port.

@@ -15,9 +15,19 @@ import (
 // jsonField is MasterPage's pattern: letters only, whatever follows them.
 var jsonField = regexp.MustCompile(`/json/([a-zA-Z]+).*`)
 
+// linearizable is the value of ?consistency= that asks for all that was committed before the request came, on whichever
+// master it came; without it the answer is what this master has applied, which may lag by moments.
+const linearizable = "linearizable"
+
 // JSONHandler serves GET /json/ and GET /json/<field> (the latter as Spark 4.x; 3.5 gave the whole document).
 func JSONHandler(m Master, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("consistency") == linearizable {
+			if err := m.ReadBarrier(r.Context()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+		}
 		doc := document(m, now())
 		if f := jsonField.FindStringSubmatch(r.URL.Path); f != nil {
 			doc = field(m, doc, f[1])
