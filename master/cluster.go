@@ -17,7 +17,7 @@ type view struct{ m *Master }
 
 var _ web.Master = view{}
 
-func (v view) State() *fsm.State    { return v.m.fsm.State() }
+func (v view) State() *fsm.State { return v.m.fsm.State() }
 func (v view) ReadBarrier(ctx context.Context) error {
 	_, err := v.m.node.ReadBarrier(ctx)
 	return err
