@@ -69,7 +69,7 @@ func failoverOnce(ctx context.Context, c *cluster.Cluster, f Fault) (time.Durati
 	if err != nil {
 		return 0, err
 	}
-	app, err := simapp.New()
+	app, err := simapp.New(simapp.Config{})
 	if err != nil {
 		return 0, err
 	}

@@ -29,7 +29,7 @@ func (d *demo) failover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	probe, err := simapp.New()
+	probe, err := simapp.New(simapp.Config{})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -19,31 +18,46 @@ import (
 	"github.com/firesteel/firesteel/spark/wire"
 )
 
+// Silent logs nothing: what goes wrong shows in what does not come.
+var Silent = slog.New(slog.DiscardHandler)
+
 // App is one simulated driver.
 type App struct {
 	env   *rpcenv.Env
 	addr  wire.Address
 	table *releases.Table
 
+	cores int
+
 	mu      sync.Mutex
 	answer  *messages.RegisteredApplication
 	master  *rpcenv.Peer // the connection that the last answer or MasterChanged came on
 	arrived chan struct{}
+	running chan struct{}
+	runOnce sync.Once
 }
 
-// New makes a driver that listens on loopback and speaks as the newest release in the tables does.
-func New() (*App, error) {
+// Config of a simulated driver. The zero value asks for no executor and speaks as the newest release in the tables does.
+type Config struct {
+	Table *releases.Table
+	Cores int // executors of one core, so many at most
+}
+
+// New makes a driver that listens on loopback.
+func New(c Config) (*App, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a simulated driver: %w", err)
 	}
-	tables := releases.Tables()
+	if tables := releases.Tables(); c.Table == nil {
+		c.Table = tables[len(tables)-1]
+	}
 	a := &App{
 		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
-		table: tables[len(tables)-1], arrived: make(chan struct{}),
+		table: c.Table, cores: c.Cores, arrived: make(chan struct{}), running: make(chan struct{}),
 	}
 	a.env = rpcenv.New(rpcenv.Config{
-		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: Silent,
 	})
 	a.env.Serve(ln)
 	return a, nil
@@ -72,12 +86,12 @@ func (a *App) Register(ctx context.Context, name string, masters []string, retry
 }
 
 func (a *App) ask(ctx context.Context, name, master string, retry time.Duration) {
-	host, port, err := splitAddress(master)
+	addr, err := ParseAddress(master)
 	if err != nil {
 		return
 	}
 	for ctx.Err() == nil {
-		if p, err := a.env.Dial(ctx, wire.Address{Host: host, Port: port}, rpcenv.Dialect{Table: a.table}); err == nil {
+		if p, err := a.env.Dial(ctx, addr, rpcenv.Dialect{Table: a.table}); err == nil {
 			if err := a.register(ctx, p, name); err == nil {
 				select {
 				case <-ctx.Done():
@@ -97,14 +111,24 @@ func (a *App) register(ctx context.Context, p *rpcenv.Peer, name string) error {
 	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
 		return err
 	}
-	none, memory := 0, int64(512)
+	executor := map[string]messages.ExecutorResourceRequest{messages.ResourceMemory: {Amount: 512}, messages.ResourceCores: {Amount: 1}}
 	return p.Send("Master", &messages.RegisterApplication{
 		App: &messages.ApplicationDescription{
-			Name: name, User: "nobody", MaxCores: &none, Command: messages.Command{MainClass: "none"},
-			DefaultProfile: messages.ResourceProfile{Executor: map[string]messages.ExecutorResourceRequest{messages.ResourceMemory: {Amount: memory}}},
+			Name: name, User: "nobody", MaxCores: &a.cores, Command: messages.Command{MainClass: "none"},
+			DefaultProfile: messages.ResourceProfile{Executor: executor},
 		},
 		Driver: messages.Ref{Name: "AppClient", Host: a.addr.Host, Port: a.addr.Port},
 	})
+}
+
+// WaitRunning waits for the first executor to be RUNNING.
+func (a *App) WaitRunning(ctx context.Context) error {
+	select {
+	case <-a.running:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("no executor is running: %w", ctx.Err())
+	}
 }
 
 var errNotRegistered = errors.New("the application is not registered")
@@ -137,19 +161,25 @@ func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 		}
 	case *messages.MasterChanged:
 		e.a.master = p
+	case *messages.ExecutorUpdated:
+		if m.State == messages.ExecutorRunning {
+			e.a.runOnce.Do(func() { close(e.a.running) })
+		}
 	}
 }
 
-var errNoAsks = errors.New("a driver's AppClient answers nothing")
+// ErrNoAsks is what a simulated process answers to a question.
+var ErrNoAsks = errors.New("a simulated process answers nothing")
 
 func (endpoint) ReceiveAndReply(*rpcenv.Peer, messages.Message) (messages.Message, error) {
-	return nil, errNoAsks
+	return nil, ErrNoAsks
 }
 
-func splitAddress(addr string) (string, int, error) {
+// ParseAddress reads host:port.
+func ParseAddress(addr string) (wire.Address, error) {
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return "", 0, fmt.Errorf("master address %q: %w", addr, err)
+		return wire.Address{}, fmt.Errorf("address %q: %w", addr, err)
 	}
-	return a.IP.String(), a.Port, nil
+	return wire.Address{Host: a.IP.String(), Port: a.Port}, nil
 }

@@ -1,0 +1,155 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/firesteel/firesteel/chaos/simapp"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/rpcenv"
+	"github.com/firesteel/firesteel/spark/wire"
+)
+
+// heartbeatEvery is a JVM worker's interval, spark.worker.timeout / 4.
+const heartbeatEvery = 15 * time.Second
+
+// worker is a Spark Worker that starts no processes: a launch is reported RUNNING at once, a kill KILLED.
+type worker struct {
+	id    string
+	addr  wire.Address
+	env   *rpcenv.Env
+	table *releases.Table
+	peers []*rpcenv.Peer
+
+	registered chan struct{}
+	once       sync.Once
+	launched   atomic.Int64
+	failed     atomic.Int64
+	wg         sync.WaitGroup
+	stop       context.CancelFunc
+	ctx        context.Context
+}
+
+func startWorker(ctx context.Context, n int, table *releases.Table, masters []string) (*worker, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start simulated worker %d: %w", n, err)
+	}
+	w := &worker{
+		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
+		table: table, registered: make(chan struct{}),
+	}
+	w.id = fmt.Sprintf("worker-20260101000000-127.0.0.1-%d", w.addr.Port)
+	w.ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
+	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": workerEndpoint{w}}, Logger: simapp.Silent})
+	w.env.Serve(ln)
+	for _, m := range masters {
+		if err := w.register(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	select {
+	case <-w.registered:
+		return w, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("simulated worker %s was not registered: %w", w.id, ctx.Err())
+	}
+}
+
+func (w *worker) register(ctx context.Context, master string) error {
+	addr, err := simapp.ParseAddress(master)
+	if err != nil {
+		return err
+	}
+	p, err := w.env.Dial(ctx, addr, rpcenv.Dialect{Table: w.table})
+	if err != nil {
+		return err
+	}
+	w.peers = append(w.peers, p)
+	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
+		return err
+	}
+	return p.Send("Master", &messages.RegisterWorker{
+		ID: w.id, Host: w.addr.Host, Port: w.addr.Port, Worker: w.ref(), Cores: 64, MemoryMB: 1 << 16, WebUIURL: "http://127.0.0.1:1",
+		MasterAddress: messages.Address{Host: addr.Host, Port: addr.Port},
+	})
+}
+
+func (w *worker) ref() messages.Ref {
+	return messages.Ref{Name: "Worker", Host: w.addr.Host, Port: w.addr.Port}
+}
+
+func (w *worker) close() {
+	w.stop()
+	for _, p := range w.peers {
+		p.Close()
+	}
+	_ = w.env.Close() // the measurement is over
+	w.wg.Wait()
+}
+
+// workerEndpoint is the endpoint named Worker.
+type workerEndpoint struct{ w *worker }
+
+func (e workerEndpoint) Receive(p *rpcenv.Peer, m messages.Message) {
+	w := e.w
+	switch m := m.(type) {
+	case *messages.RegisteredWorker:
+		w.listed(p)
+	case *messages.MasterChanged:
+		if err := p.Send("Master", &messages.WorkerSchedulerStateResponse{ID: w.id}); err != nil {
+			w.failed.Add(1)
+		}
+	case *messages.LaunchExecutor:
+		w.launched.Add(1)
+		w.report(p, &messages.ExecutorStateChanged{AppID: m.AppID, ExecID: m.ExecID, State: messages.ExecutorRunning})
+	case *messages.KillExecutor:
+		code := 143
+		w.report(p, &messages.ExecutorStateChanged{AppID: m.AppID, ExecID: m.ExecID, State: messages.ExecutorKilled, ExitStatus: &code})
+	}
+}
+
+func (w *worker) listed(p *rpcenv.Peer) {
+	if err := p.Send("Master", &messages.WorkerLatestState{ID: w.id}); err != nil {
+		w.failed.Add(1)
+	}
+	w.once.Do(func() {
+		close(w.registered)
+		w.wg.Go(func() { w.beat(p) })
+	})
+}
+
+func (w *worker) beat(p *rpcenv.Peer) {
+	tick := time.NewTicker(heartbeatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := p.Send("Master", &messages.Heartbeat{WorkerID: w.id, Worker: w.ref()}); err != nil {
+				return
+			}
+		case <-w.ctx.Done():
+			return
+		}
+	}
+}
+
+// report asks in the background: the answer comes on the connection that this message came on.
+func (w *worker) report(p *rpcenv.Peer, m *messages.ExecutorStateChanged) {
+	w.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+		defer cancel()
+		if _, err := p.Ask(ctx, "Master", m); err != nil && w.ctx.Err() == nil {
+			w.failed.Add(1)
+		}
+	})
+}
+
+func (workerEndpoint) ReceiveAndReply(*rpcenv.Peer, messages.Message) (messages.Message, error) {
+	return nil, simapp.ErrNoAsks
+}
