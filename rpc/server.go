@@ -56,7 +56,8 @@ type ServerConfig struct {
 // Server serves a master's gRPC port.
 type Server struct {
 	grpc *grpc.Server
-	done chan error
+	done chan struct{} // nil until Serve; closed when serving has ended
+	err  error         // why; set before done is closed
 }
 
 // maxMessage bounds one message, in bytes: an application's description is the largest thing that travels.
@@ -64,8 +65,8 @@ const maxMessage = 64 << 20
 
 // NewServer makes a server; Serve starts it.
 func NewServer(cfg ServerConfig) *Server {
-	s := &Server{done: make(chan error, 1), grpc: grpc.NewServer(
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+	s := &Server{grpc: grpc.NewServer(
+		grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 15 * time.Second, Timeout: 5 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)}
@@ -74,14 +75,24 @@ func NewServer(cfg ServerConfig) *Server {
 	return s
 }
 
-// Serve takes connections until Close.
-func (s *Server) Serve(ln net.Listener) { go func() { s.done <- s.grpc.Serve(ln) }() }
+// Serve takes connections until Close. It is called once.
+func (s *Server) Serve(ln net.Listener) {
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		s.err = s.grpc.Serve(ln)
+	}()
+}
 
-// Close ends every call and waits for the server. Sessions never end by themselves, so it does not wait for them.
+// Close ends every call by its context, sessions too, which never end by themselves, and waits for the handlers.
 func (s *Server) Close() error {
 	s.grpc.Stop()
-	if err := <-s.done; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-		return fmt.Errorf("serve gRPC: %w", err)
+	if s.done == nil {
+		return nil
+	}
+	<-s.done
+	if s.err != nil && !errors.Is(s.err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve gRPC: %w", s.err)
 	}
 	return nil
 }
@@ -139,9 +150,9 @@ func address(a *clusterpb.SparkAddress) SparkAddress {
 // asStatus keeps what a caller decides by: not the leader, no such peer, out of time; the rest is UNAVAILABLE, which
 // means "unknown, ask again".
 func asStatus(err error) error {
-	var n *NotLeaderError
+	n, notLeader := NotLeader(err) // also one that came from a further master
 	switch {
-	case errors.As(err, &n):
+	case notLeader:
 		return n.GRPCStatus().Err()
 	case errors.Is(err, ErrNoPeer):
 		return status.Error(codes.NotFound, err.Error())
