@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -48,24 +49,28 @@ type Worker struct {
 	ui        *UI
 	gossip    *membership.Gossip
 	session   *session
-	outbox    chan *clusterpb.WorkerMessage
+	outbox    *outbox
 	fence     fence
 	draining  atomic.Bool
+	leaving   atomic.Bool // it says goodbye: no session is opened any more
 
 	mu      sync.Mutex
 	welcome *clusterpb.Welcome // of the present session; nil between two
+	over    chan struct{}      // closed when the present session ends
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	failed chan error
+	close  func() error
 }
 
 // Open starts a worker. It goes on looking for a leader until Close, or until Done says that the masters refuse it.
 func Open(ctx context.Context, cfg Config) (*Worker, error) {
 	w := &Worker{
-		cfg: cfg, log: cfg.Logger, incarnation: rand.Text(), outbox: make(chan *clusterpb.WorkerMessage, 1024), failed: make(chan error, 1),
+		cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), incarnation: rand.Text(), outbox: newOutbox(), failed: make(chan error, 1),
 	}
+	w.close = sync.OnceValue(w.closeAll)
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	if err := w.open(ctx); err != nil {
 		return nil, errors.Join(err, w.Close())
@@ -138,7 +143,9 @@ func (w *Worker) Done() <-chan error { return w.failed }
 const goodbyeTime = 500 * time.Millisecond
 
 // Close ends what runs, says goodbye, and stops. It is used for a worker that failed to open, too.
-func (w *Worker) Close() error {
+func (w *Worker) Close() error { return w.close() }
+
+func (w *Worker) closeAll() error {
 	var errs []error
 	if w.executors != nil {
 		errs = append(errs, w.executors.Close())
@@ -161,31 +168,16 @@ func (w *Worker) Close() error {
 // sayGoodbye tells the leader that this worker is stopping, so that it need not be found out.
 func (w *Worker) sayGoodbye() {
 	w.mu.Lock()
-	open := w.welcome != nil
+	open, over := w.welcome != nil, w.over
 	w.mu.Unlock()
 	if !open {
 		return
 	}
+	w.leaving.Store(true)
+	w.outbox.put(&clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Goodbye{Goodbye: &clusterpb.Goodbye{Reason: "it was told to"}}})
 	select {
-	case w.outbox <- &clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Goodbye{Goodbye: &clusterpb.Goodbye{Reason: "it was told to"}}}:
-	default:
-		return
-	}
-	// The leader closes the session when it has taken the goodbye.
-	t := time.NewTimer(goodbyeTime)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			return
-		case <-time.After(5 * time.Millisecond):
-			w.mu.Lock()
-			gone := w.welcome == nil
-			w.mu.Unlock()
-			if gone {
-				return
-			}
-		}
+	case <-over: // the leader closes the session when it has taken the goodbye
+	case <-time.After(goodbyeTime):
 	}
 }
 
@@ -220,6 +212,9 @@ func (w *Worker) follow() {
 			return
 		}
 		opened, err := w.once(addr)
+		if w.leaving.Load() {
+			return
+		}
 		if errors.Is(err, ErrRefused) && !opened {
 			w.refused(err)
 		}
@@ -229,10 +224,12 @@ func (w *Worker) follow() {
 
 // once is one session with a master, from Hello to its end.
 func (w *Worker) once(addr string) (opened bool, err error) {
+	over := make(chan struct{})
+	defer close(over)
 	err = w.session.run(w.ctx, addr, func(welcome *clusterpb.Welcome, term uint64) {
 		opened = true
 		w.mu.Lock()
-		w.welcome = welcome
+		w.welcome, w.over = welcome, over
 		w.mu.Unlock()
 		w.log.Info("session open", "leader", welcome.GetLeaderId(), "master", welcome.GetMasterUrl(), "term", term)
 	})
@@ -269,7 +266,9 @@ func (w *Worker) joinGossip(view ClusterView) {
 	}
 	var seeds []string
 	for _, m := range view.Masters {
-		seeds = append(seeds, m.Gossip)
+		if m.Gossip != "" { // one that nobody sees at present
+			seeds = append(seeds, m.Gossip)
+		}
 	}
 	g, err := w.openGossip(seeds)
 	if err != nil {

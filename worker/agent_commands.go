@@ -47,11 +47,7 @@ func BuildsOf(h releases.Home) []string {
 
 // report hands an executor's report to the session, if there is one; without one it is in the next Hello.
 func (w *Worker) report(r Report) {
-	select {
-	case w.outbox <- &clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Executor{Executor: reportMessage(r)}}:
-	default:
-		w.log.Warn("reports pile up; this one will be sent with the next session", "executor", r.Key().String(), "state", r.State)
-	}
+	w.outbox.put(&clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Executor{Executor: reportMessage(r)}})
 }
 
 var reportStates = map[ExecutorState]clusterpb.ExecutorState{

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/firesteel/firesteel/config"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) != "" {
 		playWorker()
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // playWorker starts a process, prints its pid, and waits to be killed.

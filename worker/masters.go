@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,9 +25,9 @@ func ParseMasterURL(url string) ([]string, error) {
 	}
 	var out []string
 	for addr := range strings.SplitSeq(rest, ",") {
-		addr = strings.TrimSpace(strings.TrimPrefix(addr, "spark://"))
+		addr = strings.TrimPrefix(strings.TrimSpace(addr), "spark://")
 		host, port, err := net.SplitHostPort(addr)
-		if err != nil || host == "" || port == "" {
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
 			return nil, fmt.Errorf("%w: %q in %q: it should look like spark://host:7077[,host:7077…]", ErrMasterURL, addr, url)
 		}
 		out = append(out, addr)
@@ -45,6 +47,8 @@ type ClusterView struct {
 		Leader bool   `json:"leader"`
 	} `json:"masters"`
 }
+
+var errNoMasters = errors.New("it answers, and names no masters")
 
 // clusterTimeout bounds one question to one master, so that a dead host in the list costs no more.
 const clusterTimeout = 2 * time.Second
@@ -74,7 +78,7 @@ func askCluster(ctx context.Context, masters []string) (ClusterView, error) {
 		if a.err == nil && len(a.view.Masters) > 0 {
 			return a.view, nil
 		}
-		errs = append(errs, a.err)
+		errs = append(errs, cmp.Or(a.err, errNoMasters))
 	}
 	return ClusterView{}, fmt.Errorf("no master of %s tells of its cluster: %w", strings.Join(masters, ","), errors.Join(errs...))
 }

@@ -38,7 +38,7 @@ func (s *search) next(ctx context.Context) (addr string, ok bool) {
 		}
 		s.pause = min(max(2*s.pause, firstRetry), lastRetry)
 		addrs, err := s.ask(ctx)
-		if err == nil {
+		if err == nil && len(addrs) > 0 {
 			s.known = addrs
 		} else if ctx.Err() == nil && s.pause == lastRetry {
 			s.log.Warn("no master answers; what runs goes on", "error", err)

@@ -19,8 +19,12 @@ import (
 // ErrRefused says that the leader will not have this worker: another one holds its id or address, or it offers nothing.
 var ErrRefused = errors.New("the master refused this worker")
 
-// errStaleLeader ends a session with a leader whose term is over.
-var errStaleLeader = errors.New("the leader's term is over")
+var (
+	// errStaleLeader ends a session with a leader whose term is over.
+	errStaleLeader = errors.New("the leader's term is over")
+	// errNoWelcome ends the attempt to open a session.
+	errNoWelcome = errors.New("no answer")
+)
 
 // commands is what a session may do with this worker.
 type commands interface {
@@ -38,7 +42,7 @@ type session struct {
 	log    *slog.Logger
 	do     commands
 	fence  *fence
-	outbox chan *clusterpb.WorkerMessage
+	outbox *outbox
 }
 
 // fence remembers the highest term that was obeyed. A deposed leader cannot start anything here.
@@ -76,12 +80,13 @@ func (s *session) run(ctx context.Context, addr string, welcomed func(*clusterpb
 	defer conn.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	late := time.AfterFunc(connectTimeout, func() { cancel(fmt.Errorf("%w within %s", errNoWelcome, connectTimeout)) })
+	defer late.Stop()
 	stream, err := clusterpb.NewWorkersClient(conn).Session(ctx)
 	if err != nil {
-		return fmt.Errorf("open a session with %s: %w", addr, err)
+		return s.reason(ctx, nil, addr, err)
 	}
-	late := time.AfterFunc(connectTimeout, func() { cancel(fmt.Errorf("%s did not answer within %s", addr, connectTimeout)) })
-	defer late.Stop()
+	s.outbox.take() // all of it is in the list that goes first
 	if err := stream.Send(&clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Hello{Hello: s.do.hello()}}); err != nil {
 		return s.reason(ctx, stream, addr, err)
 	}
@@ -89,7 +94,9 @@ func (s *session) run(ctx context.Context, addr string, welcomed func(*clusterpb
 	if err != nil {
 		return s.reason(ctx, stream, addr, err)
 	}
-	late.Stop()
+	if !late.Stop() {
+		return s.reason(ctx, stream, addr, context.Cause(ctx))
+	}
 	welcome := first.GetWelcome()
 	if welcome == nil || !s.fence.admit(first.GetTerm()) {
 		return fmt.Errorf("session with %s: %w", addr, errStaleLeader)
@@ -113,7 +120,7 @@ func (s *session) reason(ctx context.Context, stream clientStream, addr string, 
 	if cause := context.Cause(ctx); cause != nil && status.Code(err) == codes.Canceled {
 		err = cause
 	}
-	if errors.Is(err, io.EOF) { // a Send on a stream that has ended; Recv knows why
+	if stream != nil && errors.Is(err, io.EOF) { // a Send on a stream that has ended; Recv knows why
 		_, err = stream.Recv()
 	}
 	switch status.Code(err) {
@@ -155,16 +162,19 @@ func (s *session) send(ctx context.Context, stream clientStream, every time.Dura
 	beat := time.NewTicker(every)
 	defer beat.Stop()
 	for {
-		var m *clusterpb.WorkerMessage
+		var msgs []*clusterpb.WorkerMessage
 		select {
-		case m = <-s.outbox:
+		case <-s.outbox.wake:
+			msgs = s.outbox.take()
 		case <-beat.C:
-			m = &clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Heartbeat{Heartbeat: &clusterpb.Heartbeat{}}}
+			msgs = []*clusterpb.WorkerMessage{{Message: &clusterpb.WorkerMessage_Heartbeat{Heartbeat: &clusterpb.Heartbeat{}}}}
 		case <-ctx.Done():
 			return
 		}
-		if err := stream.Send(m); err != nil {
-			return // receive sees why
+		for _, m := range msgs {
+			if err := stream.Send(m); err != nil {
+				return // receive sees why
+			}
 		}
 	}
 }
