@@ -13,7 +13,7 @@ import (
 )
 
 // jsonField is MasterPage's pattern: letters only, whatever follows them.
-var jsonField = regexp.MustCompile(`/json/([a-zA-Z]+).*`)
+var jsonField = regexp.MustCompile(`^/json/([a-zA-Z]+)`)
 
 // linearizable is the value of ?consistency= that asks for all that was committed before the request came, on whichever
 // master it came; without it the answer is what this master has applied, which may lag by moments.

@@ -3,7 +3,6 @@
 package sparkjson
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,7 +15,7 @@ type Member struct {
 }
 
 // Object is a JSON object with its fields in order. A value is an Object, a []Object, a []string, a string, an int, an
-// int64, a bool, a float64 or nil.
+// int64, a bool or nil. (No document of Spark's has a number with a fraction, which Java prints in a way of its own.)
 type Object []Member
 
 // Get finds a field's value.
@@ -43,7 +42,9 @@ func printObject(b *strings.Builder, o Object, indent string) {
 	}
 	inner := indent + "  "
 	for i, m := range o {
-		b.WriteString([]string{"{\n", ",\n"}[min(i, 1)] + inner + quote(m.Key) + " : ")
+		b.WriteString([]string{"{\n", ",\n"}[min(i, 1)] + inner)
+		printString(b, m.Key)
+		b.WriteString(" : ")
 		printValue(b, m.Value, inner)
 	}
 	b.WriteString("\n" + indent + "}")
@@ -58,17 +59,15 @@ func printValue(b *strings.Builder, v any, indent string) {
 	case []Object:
 		printArray(b, len(v), func(i int) { printObject(b, v[i], indent) })
 	case []string:
-		printArray(b, len(v), func(i int) { b.WriteString(quote(v[i])) })
+		printArray(b, len(v), func(i int) { printString(b, v[i]) })
 	case string:
-		b.WriteString(quote(v))
+		printString(b, v)
 	case int:
 		b.WriteString(strconv.Itoa(v))
 	case int64:
 		b.WriteString(strconv.FormatInt(v, 10))
 	case bool:
 		b.WriteString(strconv.FormatBool(v))
-	case float64:
-		b.WriteString(strconv.FormatFloat(v, 'g', -1, 64))
 	default:
 		panic(fmt.Sprintf("sparkjson: a value of type %T", v)) // a mistake in our own code, found by the first test
 	}
@@ -86,12 +85,31 @@ func printArray(b *strings.Builder, n int, element func(int)) {
 	b.WriteString(" ]")
 }
 
-func quote(s string) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
-		return strconv.Quote(s)
+// printString escapes what Jackson escapes, and no more. Bytes that are not UTF-8 become U+FFFD.
+func printString(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	for _, r := range s {
+		switch r {
+		case '"', '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case '\b':
+			b.WriteString(`\b`)
+		case '\f':
+			b.WriteString(`\f`)
+		case '\n':
+			b.WriteString(`\n`)
+		case '\r':
+			b.WriteString(`\r`)
+		case '\t':
+			b.WriteString(`\t`)
+		default:
+			if r < ' ' {
+				fmt.Fprintf(b, `\u%04X`, r)
+				continue
+			}
+			b.WriteRune(r)
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	b.WriteByte('"')
 }
