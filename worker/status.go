@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/firesteel/firesteel/web/sparkjson"
 )
 
 // Status is what the worker's pages show.
@@ -48,66 +50,60 @@ func (s Status) resourcesUsed() map[string][]string {
 }
 
 // document is Spark's JsonProtocol.writeWorkerState.
-func (s Status) document(secret *regexp.Regexp) jsonObject {
-	return jsonObject{
-		{"id", s.ID},
-		{"masterurl", s.MasterURL},
-		{"masterwebuiurl", s.MasterWebUIURL},
-		{"cores", s.Cores},
-		{"coresused", s.coresUsed()},
-		{"memory", s.MemoryMiB},
-		{"memoryused", s.memoryUsed()},
-		{"resources", resourcesObject(s.Resources)},
-		{"resourcesused", resourcesObject(s.resourcesUsed())},
-		{"executors", executorList(s.Running, secret)},
-		{"finishedexecutors", executorList(s.Finished, secret)},
+func (s Status) document(secret *regexp.Regexp) sparkjson.Object {
+	return sparkjson.Object{
+		{Key: "id", Value: s.ID},
+		{Key: "masterurl", Value: s.MasterURL},
+		{Key: "masterwebuiurl", Value: s.MasterWebUIURL},
+		{Key: "cores", Value: s.Cores},
+		{Key: "coresused", Value: s.coresUsed()},
+		{Key: "memory", Value: s.MemoryMiB},
+		{Key: "memoryused", Value: s.memoryUsed()},
+		{Key: "resources", Value: resourcesObject(s.Resources)},
+		{Key: "resourcesused", Value: resourcesObject(s.resourcesUsed())},
+		{Key: "executors", Value: executorList(s.Running, secret)},
+		{Key: "finishedexecutors", Value: executorList(s.Finished, secret)},
 	}
 }
 
-func resourcesObject(resources map[string][]string) jsonObject {
-	o := jsonObject{}
+func resourcesObject(resources map[string][]string) sparkjson.Object {
+	o := sparkjson.Object{}
 	for _, name := range slices.Sorted(maps.Keys(resources)) {
-		o = append(o, jsonField{name, jsonObject{{"name", name}, {"addresses", anyList(resources[name])}}})
+		o = append(o, sparkjson.Member{Key: name, Value: sparkjson.Object{
+			{Key: "name", Value: name}, {Key: "addresses", Value: resources[name]},
+		}})
 	}
 	return o
 }
 
-func anyList[T any](list []T) []any {
-	out := make([]any, len(list))
-	for i, v := range list {
-		out[i] = v
-	}
-	return out
-}
-
-func executorList(list []ExecutorInfo, secret *regexp.Regexp) []any {
-	var out []any
+func executorList(list []ExecutorInfo, secret *regexp.Regexp) []sparkjson.Object {
+	var out []sparkjson.Object
 	for _, e := range list {
-		out = append(out, jsonObject{
-			{"id", e.Spec.ExecID},
-			{"memory", e.Spec.MemoryMiB},
-			{"resources", resourcesObject(e.Spec.Resources)},
-			{"appid", e.Spec.AppID},
-			{"appdesc", appDescription(e.Spec, secret)},
+		out = append(out, sparkjson.Object{
+			{Key: "id", Value: e.Spec.ExecID},
+			{Key: "memory", Value: e.Spec.MemoryMiB},
+			{Key: "resources", Value: resourcesObject(e.Spec.Resources)},
+			{Key: "appid", Value: e.Spec.AppID},
+			{Key: "appdesc", Value: appDescription(e.Spec, secret)},
 		})
 	}
 	return out
 }
 
-func appDescription(spec ExecutorSpec, secret *regexp.Regexp) jsonObject {
-	var demands []any
+func appDescription(spec ExecutorSpec, secret *regexp.Regexp) sparkjson.Object {
+	var demands []sparkjson.Object
 	for _, r := range spec.App.ResourcesPerExecutor {
-		demands = append(demands, jsonObject{{"name", r.Name}, {"amount", r.Amount}})
+		demands = append(demands, sparkjson.Object{{Key: "name", Value: r.Name}, {Key: "amount", Value: r.Amount}})
 	}
-	return jsonObject{
-		{"name", spec.App.Name},
-		{"cores", spec.App.MaxCores},
-		{"memoryperexecutor", spec.App.MemoryPerExecutorMiB},
-		{"resourcesperexecutor", demands},
-		{"memoryperslave", spec.App.MemoryPerExecutorMiB},
-		{"resourcesperslave", demands},
-		{"user", spec.App.User},
-		{"command", commandText(spec.Command, secret)},
+	return sparkjson.Object{
+		{Key: "name", Value: spec.App.Name},
+		{Key: "cores", Value: spec.App.MaxCores},
+		{Key: "memoryperexecutor", Value: spec.App.MemoryPerExecutorMiB},
+		{Key: "resourcesperexecutor", Value: demands},
+		{Key: "memoryperslave", Value: spec.App.MemoryPerExecutorMiB},
+		{Key: "resourcesperslave", Value: demands},
+		{Key: "user", Value: spec.App.User},
+		{Key: "command", Value: commandText(spec.Command, secret)},
 	}
 }
 

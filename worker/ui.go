@@ -109,7 +109,7 @@ func addSlash(w http.ResponseWriter, r *http.Request) {
 
 func (u *UI) json(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/json;charset=utf-8")
-	_, _ = w.Write([]byte(prettyJSON(u.cfg.Status().document(u.cfg.Redaction))))
+	_, _ = w.Write([]byte(u.cfg.Status().document(u.cfg.Redaction).String()))
 }
 
 // logRequest is what /log/ and /logPage/ are asked for.

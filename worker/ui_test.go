@@ -163,13 +163,6 @@ func TestJSONDocument(t *testing.T) {
 	}
 }
 
-func TestPrettyJSONEscapes(t *testing.T) {
-	t.Parallel()
-	if got := prettyJSON("a\"\\/\n\t\x01é\x7f"); got != `"a\"\\/\n\t\u0001é`+"\x7f"+`"` {
-		t.Errorf("got %s", got)
-	}
-}
-
 func TestIndexPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
