@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sort"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -158,9 +159,26 @@ func (n *Node) rank(dead string) (rank int, voter bool) {
 			ids = append(ids, s.ID)
 		}
 	}
+	return place(ids, n.cfg.ID, n.behind())
+}
+
+// place is the order in which nodes call an election: by id, those that are behind after all others. One that is behind
+// cannot win, but its attempt makes the others wait for their timeouts.
+func place(ids []string, own string, behind bool) (rank int, voter bool) {
 	sort.Strings(ids)
-	rank = sort.SearchStrings(ids, n.cfg.ID)
-	return rank, rank < len(ids) && ids[rank] == n.cfg.ID
+	rank = sort.SearchStrings(ids, own)
+	voter = rank < len(ids) && ids[rank] == own
+	if behind {
+		rank += len(ids)
+	}
+	return rank, voter
+}
+
+// behind tells that this node lacks what the leader wrote at the start of its term, as a node does that has just come
+// back: hashicorp/raft replicates to it again only after a pause that grew while it was away.
+func (n *Node) behind() bool {
+	last, err := strconv.ParseUint(n.raft.Stats()["last_log_term"], 10, 64)
+	return err == nil && last < n.Term()
 }
 
 // String implements fmt.Stringer.
