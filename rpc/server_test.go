@@ -49,16 +49,17 @@ func (f *fakeMaster) Relay(_ context.Context, peer SparkAddress, endpoint string
 	return f.err
 }
 
-// fakeWorkers holds sessions open until they are ended.
+// fakeWorkers holds sessions open until they are ended, and takes its time then.
 type fakeWorkers struct {
 	clusterpb.UnimplementedWorkersServer
-	open, ended chan struct{}
+	open, told, release chan struct{}
 }
 
 func (f *fakeWorkers) Session(s clusterpb.Workers_SessionServer) error {
 	close(f.open)
 	<-s.Context().Done()
-	close(f.ended)
+	close(f.told)
+	<-f.release
 	return s.Context().Err()
 }
 
@@ -310,7 +311,7 @@ func TestThePoolFindsARestartedMaster(t *testing.T) {
 // Close ends sessions and waits for their handlers.
 func TestCloseEndsSessions(t *testing.T) {
 	t.Parallel()
-	w := &fakeWorkers{open: make(chan struct{}), ended: make(chan struct{})}
+	w := &fakeWorkers{open: make(chan struct{}), told: make(chan struct{}), release: make(chan struct{})}
 	s, _, addr := running(t, &fakeMaster{}, w)
 	c, err := NewConn(addr)
 	if err != nil {
@@ -322,13 +323,18 @@ func TestCloseEndsSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, w.open, "the session")
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	await(t, w.told, "the end of the session's context")
 	select {
-	case <-w.ended:
-	default:
+	case <-closed:
 		t.Error("Close did not wait for the handler")
+		closed <- nil
+	case <-time.After(50 * time.Millisecond): // longer than a Close that does not wait takes
+	}
+	close(w.release)
+	if err := await(t, closed, "Close"); err != nil {
+		t.Error(err)
 	}
 	if _, err := stream.Recv(); err == nil {
 		t.Error("the session goes on")
