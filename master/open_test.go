@@ -219,3 +219,14 @@ func TestWaitWorkers(t *testing.T) {
 		t.Errorf("no worker, and %v", err)
 	}
 }
+
+// A master with a log may be elected while its doors and gossip are still being opened: its duties need them.
+func TestDutiesWaitForTheDoors(t *testing.T) {
+	t.Parallel()
+	m := &Master{opened: make(chan struct{})} // nothing else is there yet
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.lead(ctx, 1); err != nil {
+		t.Error(err)
+	}
+}
