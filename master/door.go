@@ -133,16 +133,25 @@ func contextOf(parent context.Context, p *rpcenv.Peer) context.Context {
 }
 
 func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterApplication) error {
+	p.Adopt(rpcenv.Dialect{Ref: msg.Driver.Template})
 	cmd, err := d.m.registration(msg)
 	if err != nil {
-		return err
+		return errors.Join(err, refuseDriver(p, err))
 	}
-	p.Adopt(rpcenv.Dialect{Ref: msg.Driver.Template})
 	done, err := propose[fsm.AppRegistered](ctx, d.m, cmd)
+	if fsm.RefusalCode(err) != fsm.CodeOK {
+		return errors.Join(err, refuseDriver(p, err))
+	}
 	if err == nil && !done.Duplicate {
 		d.log.Info("application registered", "app", done.AppID, "name", msg.App.Name, "build", cmd.App.Build, "driver", msg.Driver.Address().String())
 	}
 	return err
+}
+
+// refuseDriver tells a driver at once what it would otherwise find out after a minute of asking: that no master will take
+// its application. The unmodified AppClient stops with the reason.
+func refuseDriver(p *rpcenv.Peer, reason error) error {
+	return p.Send(appClient, &messages.ApplicationRemoved{Reason: reason.Error()})
 }
 
 // unregisterApplication is a driver's own word that it is done, which holds even when its connection has ended since.

@@ -165,6 +165,19 @@ func TestDriversInClusterModeAreRefusedInWords(t *testing.T) {
 	})
 }
 
+// A driver whose application no master can take is told so, and need not ask for a minute.
+func TestRefusedRegistrationIsAnswered(t *testing.T) {
+	forDialects(t, func(t *testing.T, m *Master, table *releases.Table) {
+		driver := newSparkSide(t, table, appClient, wire.Address{})
+		reg := driver.application("job", 0)
+		reg.Driver.Port = 0 // nobody could call it back
+		sendOn(t, driver.dial(m), reg)
+		if removed, _ := next[*messages.ApplicationRemoved](driver); !strings.Contains(removed.Reason, "gave no address") {
+			t.Errorf("told %q", removed.Reason)
+		}
+	})
+}
+
 func TestDriverThatVanishes(t *testing.T) {
 	forDialects(t, func(t *testing.T, m *Master, table *releases.Table) {
 		driver := newSparkSide(t, table, appClient, wire.Address{})
