@@ -40,6 +40,18 @@ func TestLeaderKilledWhileJobRuns(t *testing.T) {
 	f.quiet()
 }
 
+// TestJobSubmittedAtTheKill submits a job in the moment in which the leader dies: it starts as if nothing had happened.
+func TestJobSubmittedAtTheKill(t *testing.T) {
+	f := begin(t)
+	_, killed := f.killLeader()
+	j := f.launch(suite.releases[0], spark.JobConfig{Program: "rounds", Args: []string{"2"}})
+	t.Logf("submitted %d ms after the kill", time.Since(killed).Milliseconds())
+	line := f.await(j, spark.Connected)
+	t.Logf("registered %d ms after the kill", line.At.Sub(killed).Milliseconds())
+	f.succeeded(j)
+	f.quiet()
+}
+
 // TestLeaderKilledWhileDriverRegisters kills the leader when the driver says that it asks its masters.
 func TestLeaderKilledWhileDriverRegisters(t *testing.T) {
 	for _, release := range suite.releases {
