@@ -214,7 +214,7 @@ func TestARefusedPromiseAndAMissingPeer(t *testing.T) {
 func TestDeadlinesTravel(t *testing.T) {
 	t.Parallel()
 	ended := make(chan error, 1)
-	f := &fakeMaster{read: func(ctx context.Context) (uint64, error) {
+	f := &fakeMaster{called: make(chan any, 1), read: func(ctx context.Context) (uint64, error) {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("no deadline")
 		}
@@ -223,7 +223,11 @@ func TestDeadlinesTravel(t *testing.T) {
 		return 0, ctx.Err()
 	}}
 	_, pool, addr := running(t, f, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	// The connection is made first: on a busy machine that alone can take longer than the deadline.
+	if err := pool.Promise(soon(t), addr, Proposal{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := pool.ReadIndex(ctx, addr); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("got %v", err)
