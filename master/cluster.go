@@ -23,7 +23,7 @@ func (v view) ReadBarrier(ctx context.Context) error {
 	return err
 }
 
-func (v view) Leading() bool        { return v.m.duties.Load() != nil }
+func (v view) Leading() bool        { return v.m.Leading() }
 func (v view) URL() string          { return v.m.URL() }
 func (v view) Cluster() web.Cluster { return v.m.cluster() }
 

@@ -253,6 +253,9 @@ func ignoreClosed(error) error { return nil }
 func (m *Master) URL() string    { return wireAddress(m.cfg.Spark.Host, m.sparkPort).URL() }
 func (m *Master) WebURL() string { return m.webURL() }
 
+// Leading tells whether this master leads and its duties run.
+func (m *Master) Leading() bool { return m.duties.Load() != nil }
+
 func (m *Master) webURL() string {
 	return "http://" + net.JoinHostPort(m.cfg.Spark.PublicHost, strconv.Itoa(m.webPort))
 }

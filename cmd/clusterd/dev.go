@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,7 +164,7 @@ func (d *devCluster) waitReady(ctx context.Context) error {
 			return fmt.Errorf("the cluster is not ready after %s: %w", devStartTime, err)
 		}
 	}
-	for !d.led(start) {
+	for !d.led() {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-start.Done():
@@ -178,27 +177,8 @@ func (d *devCluster) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// led asks the masters' pages, as a user would, whether one of them is ALIVE.
-func (d *devCluster) led(ctx context.Context) bool {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
-	for _, m := range d.masters {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.WebURL()+"/json/status", nil)
-		if err != nil {
-			return false
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			continue
-		}
-		var doc struct{ Status string }
-		err = json.NewDecoder(resp.Body).Decode(&doc)
-		resp.Body.Close()
-		if err == nil && doc.Status == "ALIVE" {
-			return true
-		}
-	}
-	return false
-}
+// led tells whether one of the masters leads and is at its duties.
+func (d *devCluster) led() bool { return slices.ContainsFunc(d.masters, (*master.Master).Leading) }
 
 func (d *devCluster) close() error {
 	var errs []error
