@@ -127,22 +127,17 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 	l.line, l.attached = line, s.Index()
 }
 
-// attached gives a worker's line, if there is one that lives.
+// attachedLine gives a worker's line, if there is one that lives.
 func (d *dispatcher) attachedLine(workerID string) (workerLine, bool) {
 	l, ok := d.find(workerID)
 	if !ok {
 		return nil, false
 	}
 	defer l.mu.Unlock()
-	if l.line == nil {
+	if l.line == nil || closed(l.line.done()) {
 		return nil, false
 	}
-	select {
-	case <-l.line.done():
-		return nil, false
-	default:
-		return l.line, true
-	}
+	return l.line, true
 }
 
 // drop forgets a worker that is gone as of an index, and ends its line. One that has been attached since is another life.
