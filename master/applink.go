@@ -101,7 +101,7 @@ func (l *appLink) live(s *fsm.State) (*fsm.App, bool) {
 func (l *appLink) speak(ctx context.Context, line driverLine) (over bool) {
 	live, err := l.tellAll(line)
 	if !live {
-		l.awaitEnd(ctx, line)
+		l.tellPast(ctx, line)
 		return true
 	}
 	if err != nil {
@@ -137,16 +137,38 @@ func (l *appLink) take(ctx context.Context, line driverLine) ([]fsm.Event, bool)
 	return events, ok
 }
 
-// awaitEnd tells the driver of an end that the state has already and whose event may still be on its way.
-func (l *appLink) awaitEnd(ctx context.Context, line driverLine) {
+// tellPast tells the driver of an application that the state has ended already, and whose events may still be on their
+// way. A driver whose executors all failed before there was a line to it learns of them, and that it was registered: one
+// that was not told so does not know which application has ended, and cannot even unregister it.
+func (l *appLink) tellPast(ctx context.Context, line driverLine) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	for l.ended == nil {
-		if _, ok := l.take(ctx, line); !ok {
+	if l.announced.IsZero() && !l.succeeded() {
+		if err := l.announce(line); err != nil {
+			l.log.Debug("the driver could not be told that its application was registered", "error", err)
 			return
 		}
 	}
+	for l.ended == nil {
+		events, ok := l.take(ctx, line)
+		if !ok {
+			return
+		}
+		for _, ev := range events {
+			if err := l.tell(line, ev); err != nil {
+				l.log.Debug("the driver's line broke", "error", err)
+				return
+			}
+		}
+	}
 	l.tellEnd(line, l.ended)
+}
+
+// succeeded tells whether a driver has registered from the same address since: what concerns this application is not
+// for that one.
+func (l *appLink) succeeded() bool {
+	a, ok := l.state().AppOfDriver(l.driver.Host, l.driver.Port)
+	return ok && a.Seq != l.app.Seq
 }
 
 // tellAll brings the driver up to the present state. live is false where the application has ended meanwhile.
@@ -217,7 +239,7 @@ func (l *appLink) tellEnd(line driverLine, final *fsm.App) {
 	if final.State == fsm.AppFinished {
 		return
 	}
-	if _, other := l.state().AppOfDriver(l.driver.Host, l.driver.Port); other {
+	if l.succeeded() {
 		return
 	}
 	if err := line.send(&messages.ApplicationRemoved{Reason: final.State.String()}); err != nil {

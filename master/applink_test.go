@@ -528,12 +528,13 @@ func TestLineThatComesWithTheEnd(t *testing.T) {
 		x := newDrivers(t)
 		defer x.endTerm()
 		d := x.arrives()
+		x.events() // of the workers
 		a := x.app(1)
 		x.finish(a, fsm.AppKilled)
 		evs := x.events()
 		x.n.handle(x.ctx, evs[0]) // AppChanged
 		synctest.Wait()
-		driverHeard(t, d)
+		driverHeard(t, d, "registered "+a.ID) // a driver that is not told so cannot make sense of the end
 		for _, ev := range evs[1:] {
 			x.n.handle(x.ctx, ev)
 		}
@@ -547,6 +548,21 @@ func TestLineThatComesWithTheEnd(t *testing.T) {
 		if x.links() != 0 {
 			t.Error("a link waits for ever")
 		}
+	})
+}
+
+// Ten executors can fail in a tenth of a second, and the first connection to a driver may take longer.
+func TestDriverOfAShortLifeIsToldAllOfIt(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		x := newDrivers(t)
+		defer x.endTerm()
+		a := x.app(1)
+		x.place(a, "w1")
+		x.report(a, 0, fsm.ExecutorFailed, 1)
+		x.finish(a, fsm.AppFailed)
+		d := x.arrives()
+		x.carry()
+		driverHeard(t, d, "registered "+a.ID, "added 0 on host-w1:7000", "updated 0 FAILED", "removed: FAILED")
 	})
 }
 
