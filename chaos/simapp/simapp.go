@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type App struct {
 
 	mu      sync.Mutex
 	answer  *messages.RegisteredApplication
+	others  []string // ids of later answers that are not the first one's
 	master  *rpcenv.Peer // the connection that the last answer or MasterChanged came on
 	arrived chan struct{}
 	running chan struct{}
@@ -143,6 +145,13 @@ func (a *App) Unregister() error {
 	return a.master.Send("Master", &messages.UnregisterApplication{AppID: a.answer.AppID})
 }
 
+// OtherIDs are the ids of answers that contradict the first one: a driver must be given one application only.
+func (a *App) OtherIDs() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.others)
+}
+
 // Close ends the driver's connections.
 func (a *App) Close() error { return a.env.Close() }
 
@@ -158,6 +167,8 @@ func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 		if e.a.answer == nil {
 			e.a.answer = m
 			close(e.a.arrived)
+		} else if m.AppID != e.a.answer.AppID {
+			e.a.others = append(e.a.others, m.AppID)
 		}
 	case *messages.MasterChanged:
 		e.a.master = p
