@@ -32,7 +32,7 @@ type App struct {
 
 	mu      sync.Mutex
 	answer  *messages.RegisteredApplication
-	others  []string // ids of later answers that are not the first one's
+	others  []string     // ids of later answers that are not the first one's
 	master  *rpcenv.Peer // the connection that the last answer or MasterChanged came on
 	arrived chan struct{}
 	running chan struct{}
