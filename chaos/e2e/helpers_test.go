@@ -76,14 +76,14 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// launch starts a job on all masters, unless job.Master says otherwise.
+// launch starts a job on all masters, unless job.Master says otherwise. A job's own name tells jobs of one kind apart.
 func (f *fixture) launch(release spark.Release, job spark.JobConfig) *spark.Job {
 	f.Helper()
 	job.Release = release
 	if job.Master == "" {
 		job.Master = f.URL()
 	}
-	job.Name = strings.ReplaceAll(f.Name(), "/", "-") + "-" + job.Program + "-" + release.Version
+	job.Name = strings.ReplaceAll(f.Name(), "/", "-") + "-" + job.Program + job.Name + "-" + release.Version
 	j, err := spark.Start(f.Cluster.Run, job)
 	f.must(err)
 	f.Cleanup(func() { f.must(j.Close()) })
