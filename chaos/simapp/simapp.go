@@ -28,9 +28,11 @@ type App struct {
 	addr  wire.Address
 	table *releases.Table
 
-	cores int
+	cores       int
+	environment map[string]string
 
 	mu      sync.Mutex
+	placed  []Placement
 	answer  *messages.RegisteredApplication
 	others  []string     // ids of later answers that are not the first one's
 	master  *rpcenv.Peer // the connection that the last answer or MasterChanged came on
@@ -43,6 +45,14 @@ type App struct {
 type Config struct {
 	Table *releases.Table
 	Cores int // executors of one core, so many at most
+	// Environment is that of its executors, where workers start real ones.
+	Environment map[string]string
+}
+
+// Placement is one executor that a master gave the application.
+type Placement struct {
+	WorkerID string
+	At       time.Time // when the driver was told
 }
 
 // New makes a driver that listens on loopback.
@@ -56,7 +66,7 @@ func New(c Config) (*App, error) {
 	}
 	a := &App{
 		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
-		table: c.Table, cores: c.Cores, arrived: make(chan struct{}), running: make(chan struct{}),
+		table: c.Table, cores: c.Cores, environment: c.Environment, arrived: make(chan struct{}), running: make(chan struct{}),
 	}
 	a.env = rpcenv.New(rpcenv.Config{
 		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: Silent,
@@ -116,7 +126,7 @@ func (a *App) register(ctx context.Context, p *rpcenv.Peer, name string) error {
 	executor := map[string]messages.ExecutorResourceRequest{messages.ResourceMemory: {Amount: 512}, messages.ResourceCores: {Amount: 1}}
 	return p.Send("Master", &messages.RegisterApplication{
 		App: &messages.ApplicationDescription{
-			Name: name, User: "nobody", MaxCores: &a.cores, Command: messages.Command{MainClass: "none"},
+			Name: name, User: "nobody", MaxCores: &a.cores, Command: messages.Command{MainClass: "none", Environment: a.environment},
 			DefaultProfile: messages.ResourceProfile{Executor: executor},
 		},
 		Driver: messages.Ref{Name: "AppClient", Host: a.addr.Host, Port: a.addr.Port},
@@ -131,6 +141,13 @@ func (a *App) WaitRunning(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("no executor is running: %w", ctx.Err())
 	}
+}
+
+// Placements are the executors that the application was given so far.
+func (a *App) Placements() []Placement {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.placed)
 }
 
 var errNotRegistered = errors.New("the application is not registered")
@@ -172,6 +189,8 @@ func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 		}
 	case *messages.MasterChanged:
 		e.a.master = p
+	case *messages.ExecutorAdded:
+		e.a.placed = append(e.a.placed, Placement{WorkerID: m.WorkerID, At: time.Now()})
 	case *messages.ExecutorUpdated:
 		if m.State == messages.ExecutorRunning {
 			e.a.runOnce.Do(func() { close(e.a.running) })
