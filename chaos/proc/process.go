@@ -27,6 +27,8 @@ type Config struct {
 	Dir string
 	// Outlive lets the process live on when we are gone. Without it the kernel sends it SIGTERM when we die, however.
 	Outlive bool
+	// Namespace is the network namespace to start in, an open /proc/<pid>/ns/net; nil is ours. Package netns makes them.
+	Namespace *os.File
 }
 
 // Process is a started process. Its methods may be called at any time, also after its end.
@@ -77,7 +79,7 @@ func (r *Run) Start(c Config) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	p.Started = time.Now()
-	if err := startOnForeverThread(p.cmd); err != nil {
+	if err := startOnForeverThread(p.cmd, c.Namespace); err != nil {
 		p.log.finish()
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
@@ -135,9 +137,15 @@ var starts = sync.OnceValue(func() chan<- func() {
 	return ch
 })
 
-func startOnForeverThread(cmd *exec.Cmd) error {
+func startOnForeverThread(cmd *exec.Cmd, namespace *os.File) error {
 	result := make(chan error, 1)
-	starts() <- func() { result <- cmd.Start() }
+	starts() <- func() {
+		if namespace == nil {
+			result <- cmd.Start()
+		} else {
+			result <- startIn(cmd, namespace)
+		}
+	}
 	return <-result
 }
 
