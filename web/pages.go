@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"time"
+
+	"github.com/firesteel/firesteel/fsm"
 )
 
 // Handler serves the web UI port, 8080.
@@ -13,6 +15,8 @@ func Handler(m Master) http.Handler {
 	mux.Handle("GET /json/", json)
 	mux.Handle("GET /app/json/", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // 200 and empty, as Spark's
 	mux.Handle("GET /v1/cluster", ClusterHandler(m))
+	mux.Handle("GET /v1/digest", stateHandler(m, func(s *fsm.State) any { return digestOf(s) }))
+	mux.Handle("GET /v1/executors", stateHandler(m, func(s *fsm.State) any { return executorsOf(s) }))
 	return mux
 }
 

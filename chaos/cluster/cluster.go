@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/chaos/netns"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/spark"
 )
@@ -29,6 +30,9 @@ type Config struct {
 	Cores, Memory int
 	// Properties are spark.* settings of masters and workers.
 	Properties map[string]string
+	// Net gives every master and worker a host of its own, named by its id; nil puts all of them on loopback. Drivers then
+	// must run where all hosts are reached, such as the outside of the Net, and announce its address.
+	Net *netns.Net
 	// Outlive lets the cluster live on when we are gone.
 	Outlive bool
 }
@@ -44,35 +48,41 @@ type Cluster struct {
 type Master struct {
 	*proc.Member
 	ID                           string
+	host                         host
 	port, rest, web, rpc, gossip int
 }
 
 // Spark is its host:port for drivers.
-func (m *Master) Spark() string { return addr(m.port) }
+func (m *Master) Spark() string { return m.host.addr(m.port) }
+
+// Host is its host on the cluster's Net; nil on loopback.
+func (m *Master) Host() *netns.Host { return m.host.host }
 
 // URL is what a driver is given to use this master alone.
 func (m *Master) URL() string { return "spark://" + m.Spark() }
 
 // Web is http://host:port of its web UI.
-func (m *Master) Web() string { return "http://" + addr(m.web) }
+func (m *Master) Web() string { return "http://" + m.host.addr(m.web) }
 
 // RPC is host:port of its gRPC.
-func (m *Master) RPC() string { return addr(m.rpc) }
+func (m *Master) RPC() string { return m.host.addr(m.rpc) }
 
 // Gossip is host:port of its gossip.
-func (m *Master) Gossip() string { return addr(m.gossip) }
+func (m *Master) Gossip() string { return m.host.addr(m.gossip) }
 
 // Worker is one worker.
 type Worker struct {
 	*proc.Member
-	ID  string
-	web int
+	ID   string
+	host host
+	web  int
 }
 
-// Web is http://host:port of its web UI.
-func (w *Worker) Web() string { return "http://" + addr(w.web) }
+// Host is its host on the cluster's Net; nil on loopback.
+func (w *Worker) Host() *netns.Host { return w.host.host }
 
-func addr(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+// Web is http://host:port of its web UI.
+func (w *Worker) Web() string { return "http://" + w.host.addr(w.web) }
 
 // New lays a cluster out and starts nothing.
 func New(c Config) (*Cluster, error) {
@@ -100,14 +110,21 @@ func New(c Config) (*Cluster, error) {
 	cl := &Cluster{Run: c.Run}
 	for i := range c.Masters {
 		p := ports[5*i:]
-		cl.Masters = append(cl.Masters, &Master{ID: "m" + strconv.Itoa(i+1), port: p[0], rest: p[1], web: p[2], rpc: p[3], gossip: p[4]})
+		m := &Master{ID: "m" + strconv.Itoa(i+1), port: p[0], rest: p[1], web: p[2], rpc: p[3], gossip: p[4]}
+		if m.host, err = hostFor(c.Net, m.ID); err != nil {
+			return nil, err
+		}
+		cl.Masters = append(cl.Masters, m)
 	}
 	for _, m := range cl.Masters {
-		m.Member = c.Run.NewMember(proc.Config{Name: m.ID, Path: c.Binary, Args: cl.masterArgs(m, properties), Env: env, Outlive: c.Outlive})
+		m.Member = c.Run.NewMember(m.host.place(proc.Config{Name: m.ID, Path: c.Binary, Args: cl.masterArgs(m, properties), Env: env, Outlive: c.Outlive}))
 	}
 	for i := range c.Workers {
 		w := &Worker{ID: "w" + strconv.Itoa(i+1), web: ports[5*c.Masters+i]}
-		w.Member = c.Run.NewMember(proc.Config{Name: w.ID, Path: c.Binary, Args: cl.workerArgs(w, c, properties), Env: env, Outlive: c.Outlive})
+		if w.host, err = hostFor(c.Net, w.ID); err != nil {
+			return nil, err
+		}
+		w.Member = c.Run.NewMember(w.host.place(proc.Config{Name: w.ID, Path: c.Binary, Args: cl.workerArgs(w, c, properties), Env: env, Outlive: c.Outlive}))
 		cl.Workers = append(cl.Workers, w)
 	}
 	return cl, nil
@@ -132,7 +149,7 @@ func (c *Cluster) masterArgs(m *Master, properties string) []string {
 			join = append(join, o.Gossip())
 		}
 	}
-	args := []string{"master", "--id", m.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", m.ID), "--host", "127.0.0.1", "--bind", "127.0.0.1",
+	args := []string{"master", "--id", m.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", m.ID), "--host", m.host.ip(), "--bind", m.host.ip(),
 		"--port", strconv.Itoa(m.port), "--rest-port", strconv.Itoa(m.rest), "--webui-port", strconv.Itoa(m.web),
 		"--rpc-port", strconv.Itoa(m.rpc), "--gossip-port", strconv.Itoa(m.gossip),
 		"--bootstrap-expect", strconv.Itoa(len(c.Masters)), "--properties-file", properties}
@@ -147,7 +164,7 @@ func (c *Cluster) workerArgs(w *Worker, cfg Config, properties string) []string 
 	for _, h := range cfg.Homes {
 		homes = append(homes, h.Home)
 	}
-	return []string{"worker", "--id", w.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", w.ID), "--host", "127.0.0.1",
+	return []string{"worker", "--id", w.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", w.ID), "--host", w.host.ip(),
 		"--webui-port", strconv.Itoa(w.web), "-c", strconv.Itoa(cfg.Cores), "-m", strconv.Itoa(cfg.Memory) + "m",
 		"-d", filepath.Join(c.Run.Dir, "work", w.ID), "--spark-home", strings.Join(homes, ","), "--properties-file", properties, c.URL()}
 }

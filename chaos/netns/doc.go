@@ -3,10 +3,10 @@
 // place, the router's forward chain (nftables, spoken over netlink; the nft program is not needed), by pairs of source
 // and destination. A cut packet vanishes: no reset, no refusal, as when a cable is pulled or a switch dies.
 //
-//	  "" (where we run)          m1                m2
-//	   10.x.y.254             10.x.y.2          10.x.y.3
-//	        |                     |                 |
-//	        +------- router, 10.x.y.1 on every line +        forward: drop saddr A daddr B
+//	"" (where we run)          m1                m2
+//	 10.x.y.254             10.x.y.2          10.x.y.3
+//	      |                     |                 |
+//	      +------- router, 10.x.y.1 on every line +        forward: drop saddr A daddr B
 //
 // A router and not a bridge: a bridge in the machine's own namespace is filtered by whatever firewall the machine has
 // (Docker's forward policy is to drop), and needs one kernel module more.

@@ -272,4 +272,3 @@ func (n *Net) removeLines() error {
 	}
 	return errors.Join(errs...)
 }
-

@@ -30,6 +30,7 @@ type App struct {
 
 	cores       int
 	environment map[string]string
+	observe     func(messages.Message)
 
 	mu      sync.Mutex
 	placed  []Placement
@@ -47,6 +48,11 @@ type Config struct {
 	Cores int // executors of one core, so many at most
 	// Environment is that of its executors, where workers start real ones.
 	Environment map[string]string
+	// Host is the address to listen on and to announce; "" is 127.0.0.1.
+	Host string
+	// Observe, if set, is shown every message that a master sends, in order, before anything is done about it. It must not
+	// block, and must not call the App.
+	Observe func(m messages.Message)
 }
 
 // Placement is one executor that a master gave the application.
@@ -55,9 +61,12 @@ type Placement struct {
 	At       time.Time // when the driver was told
 }
 
-// New makes a driver that listens on loopback.
+// New makes a driver that listens.
 func New(c Config) (*App, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if c.Host == "" {
+		c.Host = "127.0.0.1"
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(c.Host, "0"))
 	if err != nil {
 		return nil, fmt.Errorf("start a simulated driver: %w", err)
 	}
@@ -65,8 +74,8 @@ func New(c Config) (*App, error) {
 		c.Table = tables[len(tables)-1]
 	}
 	a := &App{
-		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
-		table: c.Table, cores: c.Cores, environment: c.Environment, arrived: make(chan struct{}), running: make(chan struct{}),
+		addr:  wire.Address{Host: c.Host, Port: ln.Addr().(*net.TCPAddr).Port},
+		table: c.Table, cores: c.Cores, environment: c.Environment, observe: c.Observe, arrived: make(chan struct{}), running: make(chan struct{}),
 	}
 	a.env = rpcenv.New(rpcenv.Config{
 		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: Silent,
@@ -162,6 +171,9 @@ func (a *App) Unregister() error {
 	return a.master.Send("Master", &messages.UnregisterApplication{AppID: a.answer.AppID})
 }
 
+// Address is where the driver listens: what tells it from all others in the books of the masters.
+func (a *App) Address() string { return a.addr.String() }
+
 // OtherIDs are the ids of answers that contradict the first one: a driver must be given one application only.
 func (a *App) OtherIDs() []string {
 	a.mu.Lock()
@@ -178,6 +190,9 @@ type endpoint struct{ a *App }
 func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
+	if e.a.observe != nil {
+		e.a.observe(m)
+	}
 	switch m := m.(type) {
 	case *messages.RegisteredApplication:
 		e.a.master = p
