@@ -112,7 +112,8 @@ func commands() []Command {
 		&ApplyPlan{[]Placement{{1, 0, "w", 1}}, []DriverPlacement{{"driver-0000", "w"}}, 4},
 		&SubmitDriver{Driver{Cores: 1, MemoryMB: 2, Supervise: true, Needs: []ResourceAmount{{"gpu", 1}}}, driverIDs},
 		&KillDriver{"driver-0000", 3, 10}, &DriverStateChanged{"driver-0000", DriverFailed, "e", 3, 10},
-		&ClearCompleted{}, &SetCluster{"c"},
+		&ClearCompleted{}, &SetCluster{"c", 3},
+		&SetAutopilot{Autopilot{Voters: 3, StabilizationMs: 1, DeadAfterMs: 2, Off: true}}, &RemoveMaster{"m1", 5}, &AdmitMaster{"m1"},
 	}
 }
 
@@ -139,7 +140,7 @@ func TestCommandsRoundTrip(t *testing.T) {
 // TestTypesAreForever: a number in the log means the same in every release.
 func TestTypesAreForever(t *testing.T) {
 	t.Parallel()
-	want := []Type{1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 40}
+	want := []Type{1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 40, 41, 42, 43}
 	for i, c := range commands() {
 		if c.Type() != want[i] {
 			t.Errorf("%T has number %d, want %d", c, c.Type(), want[i])

@@ -26,6 +26,9 @@ const (
 	TypeDriverStateChanged   Type = 32
 	TypeClearCompleted       Type = 33
 	TypeSetCluster           Type = 40
+	TypeSetAutopilot         Type = 41
+	TypeRemoveMaster         Type = 42
+	TypeAdmitMaster          Type = 43
 )
 
 // flagIgnorable marks a command that a binary which does not know its type may skip.
@@ -183,9 +186,10 @@ type DriverStateChanged struct {
 // ClearCompleted empties both completed rings (RequestClearCompletedDriversAndApps).
 type ClearCompleted struct{}
 
-// SetCluster names the cluster, once.
+// SetCluster names the cluster, once, and says how many of its masters vote.
 type SetCluster struct {
-	ID string `cbor:"1,keyasint"`
+	ID     string `cbor:"1,keyasint"`
+	Voters int    `cbor:"2,keyasint,omitempty"` // see Autopilot; 0: nothing is said
 }
 
 func (*RegisterWorker) Type() Type       { return TypeRegisterWorker }
@@ -240,6 +244,12 @@ func commandOf(t Type) Command {
 		return new(ClearCompleted)
 	case TypeSetCluster:
 		return new(SetCluster)
+	case TypeSetAutopilot:
+		return new(SetAutopilot)
+	case TypeRemoveMaster:
+		return new(RemoveMaster)
+	case TypeAdmitMaster:
+		return new(AdmitMaster)
 	}
 	return nil
 }

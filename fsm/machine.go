@@ -136,6 +136,12 @@ func (t *txn) apply(c Command) []byte {
 		return encodeResult(t.clearCompleted())
 	case *SetCluster:
 		return encodeResult(t.setCluster(c))
+	case *SetAutopilot:
+		return encodeResult(t.setAutopilot(c))
+	case *RemoveMaster:
+		return encodeResult(t.removeMaster(c))
+	case *AdmitMaster:
+		return encodeResult(t.admitMaster(c))
 	}
 	panic(fmt.Sprintf("fsm: command %T is decoded but not applied", c)) // commandOf and this switch must agree
 }
@@ -143,6 +149,9 @@ func (t *txn) apply(c Command) []byte {
 func (t *txn) setCluster(c *SetCluster) (any, *Refusal) {
 	if t.c.ClusterID == "" {
 		t.c.ClusterID = c.ID
+		if c.Voters > 0 {
+			t.editQuorum().Autopilot.Voters = min(c.Voters, maxVoters)
+		}
 	}
 	return nil, nil
 }

@@ -192,4 +192,6 @@ type counters struct {
 	RequestSeq uint64 `cbor:"7,keyasint,omitempty"`
 	Index      uint64 `cbor:"8,keyasint,omitempty"` // of the last log entry applied
 	Term       uint64 `cbor:"9,keyasint,omitempty"`
+	// Quorum is shared by States, so it is copied before it is changed.
+	Quorum *Quorum `cbor:"10,keyasint,omitempty"`
 }

@@ -10,7 +10,8 @@ import (
 // richState is a machine with something of everything.
 func richState(t testing.TB) *harness {
 	h := newHarness(t)
-	h.do(&SetCluster{ID: "cluster"}, nil)
+	h.do(&SetCluster{ID: "cluster", Voters: 5}, nil)
+	h.do(&RemoveMaster{ID: "m4", At: 1}, nil)
 	h.worker("w1", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}, "fpga": {"f"}} })
 	h.worker("w2")
 	h.worker("dead")
