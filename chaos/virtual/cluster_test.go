@@ -1,0 +1,215 @@
+package virtual
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/raftnode"
+	"github.com/firesteel/firesteel/scheduler"
+)
+
+// config says what is run, and what is broken in it on purpose.
+type config struct {
+	size   int   // masters
+	seed   int64 // of the plan of faults
+	faults int   // rounds of the plan
+	only   string
+
+	sabotage   func(id string, m raftnode.Machine) raftnode.Machine
+	lyingDisks bool          // writes are acknowledged before they are durable
+	staleReads bool          // reads ask nobody
+	stallLimit time.Duration // 0: the default
+}
+
+// cluster is a quorum of masters.
+type cluster struct {
+	cfg    config
+	dice   *dice // of network, disks and clients
+	net    *network
+	ledger *ledger
+	ghosts sync.WaitGroup // dead processes that are being cleared away
+
+	mu      sync.Mutex
+	masters []*master
+	made    int // masters made so far, for ids
+}
+
+func newCluster(cfg config) *cluster {
+	d := newDice(cfg.seed)
+	c := &cluster{cfg: cfg, dice: d, net: newNetwork(d), ledger: newLedger()}
+	var servers []raftnode.Server
+	for range cfg.size {
+		m := c.make()
+		servers = append(servers, raftnode.Server{ID: m.id, Addr: m.id, Voter: true})
+	}
+	for _, m := range c.all() {
+		m.start()
+	}
+	if err := c.all()[0].running().node.Bootstrap(servers); err != nil {
+		c.ledger.violate("start", "bootstrap: %v", err)
+	}
+	return c
+}
+
+// make adds a master with an empty disk and a name of its own. It is not started.
+func (c *cluster) make() *master {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made++
+	m := &master{id: fmt.Sprintf("m%d", c.made), cluster: c, ledger: c.ledger, disk: newDisk()}
+	c.masters = append(c.masters, m)
+	return m
+}
+
+// drop forgets a master for good, with its disk.
+func (c *cluster) drop(m *master) {
+	m.crash()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.masters = slices.DeleteFunc(slices.Clone(c.masters), func(x *master) bool { return x == m })
+}
+
+func (c *cluster) all() []*master {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.masters
+}
+
+// any is a process to talk to; nil where the one chosen is down.
+func (c *cluster) any() *process {
+	all := c.all()
+	return all[c.dice.intn(len(all))].running()
+}
+
+// leader is the master that leads and is ready, nil while none is.
+func (c *cluster) leader() *master {
+	for _, m := range c.all() {
+		if p := m.running(); p != nil && p.node.IsLeader() && p.node.Stats().Ready {
+			return m
+		}
+	}
+	return nil
+}
+
+// awaitLeader waits until a master leads and is ready, at most for limit.
+func (c *cluster) awaitLeader(limit time.Duration) *master {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // virtual
+		if m := c.leader(); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// newTerm waits until a term above the given one is led, at most for limit.
+func (c *cluster) newTerm(above uint64, limit time.Duration) bool {
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for {
+		term, led := c.ledger.newest()
+		if term > above {
+			return true
+		}
+		select {
+		case <-led:
+		case <-deadline.C:
+			return false
+		}
+	}
+}
+
+// mend undoes every fault: cables, frozen and crashed processes, disks.
+func (c *cluster) mend() {
+	c.net.heal()
+	for _, m := range c.all() {
+		m.thaw()
+		if p := m.running(); p != nil {
+			p.files.setSlowest(normalWrite)
+			p.files.unhang()
+		} else {
+			m.start()
+		}
+	}
+}
+
+// settleLimit is how long, in virtual time, a mended cluster may take until every master answers with everything. raft tells
+// a follower that was away for long again after up to 10 s.
+const settleLimit = 30 * time.Second
+
+// settle waits until every master answers a linearizable read, and looks at all states.
+func (c *cluster) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleLimit)
+	defer cancel()
+	for _, m := range c.all() {
+		for {
+			p := m.running()
+			if p == nil {
+				m.start() // it had given up on its disk by itself at the last moment
+				continue
+			}
+			if s := c.read(ctx, p); s != nil {
+				if err := s.Invariants(); err != nil {
+					c.ledger.violate("invariants", "%s at index %d: %v", m.id, s.Index(), err)
+				}
+				break
+			}
+			if ctx.Err() != nil {
+				c.ledger.violate("no progress", "%s does not answer within %s of the last repair: %+v", m.id, settleLimit, p.node.Stats())
+				return
+			}
+		}
+	}
+}
+
+// read makes a linearizable read and checks it; nil if it did not come about.
+func (c *cluster) read(ctx context.Context, p *process) *fsm.State {
+	floor := c.ledger.beginRead()
+	if !c.cfg.staleReads {
+		if _, err := p.node.ReadBarrier(ctx); err != nil {
+			return nil
+		}
+	}
+	p.awake()
+	s := p.state.State()
+	if p.dead() {
+		return nil
+	}
+	c.ledger.endRead(p.addr, floor, s)
+	return s
+}
+
+// close stops everything; nothing may be left behind in the bubble.
+func (c *cluster) close() {
+	c.net.heal()
+	for _, m := range c.all() {
+		m.thaw()
+		m.crash()
+	}
+	c.ghosts.Wait()
+}
+
+// lead is the duty of a leader: to plan after every change, with the real scheduler.
+func (p *process) lead(ctx context.Context, term uint64) error {
+	p.master.ledger.leads(p.addr, term)
+	s, events := p.state.Subscribe()
+	defer events.Close()
+	for {
+		out := scheduler.Plan(s, scheduler.DefaultSettings(), scheduler.Input{At: time.Now().UnixMilli(), Seed: term})
+		if !out.Empty() {
+			if _, _, err := p.node.ApplyLocal(ctx, fsm.Encode(&out.Plan, "")); err != nil && ctx.Err() == nil {
+				_ = rest(ctx, 250*time.Millisecond) // as the master does
+				s = p.state.State()
+				continue
+			}
+		}
+		next, _, err := events.Next(ctx)
+		if err != nil {
+			return nil
+		}
+		s = next
+	}
+}
