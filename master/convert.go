@@ -15,12 +15,8 @@ import (
 )
 
 // registration makes the command of a RegisterApplication: what the master decides by, and the two object trees that are
-// passed on as they came.
+// passed on as they came. The application's label is missing: its driver has to be asked (release.go).
 func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterApplication, error) {
-	build, err := buildOf(msg)
-	if err != nil {
-		return nil, err
-	}
 	description, err := messages.EncodeTree(msg.App.Tree)
 	if err != nil {
 		return nil, fmt.Errorf("keep the description of application %q: %w", msg.App.Name, err)
@@ -35,7 +31,7 @@ func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterA
 		prof.Target = max(*n, 0)
 	}
 	cmd := &fsm.RegisterApplication{Retained: m.cfg.Spark.RetainedApplications, App: fsm.App{
-		Name: msg.App.Name, User: msg.App.User, UIURL: msg.App.AppUIURL, MaxCores: m.cfg.Spark.DefaultCores, Build: build,
+		Name: msg.App.Name, User: msg.App.User, UIURL: msg.App.AppUIURL, MaxCores: m.cfg.Spark.DefaultCores,
 		DriverHost: msg.Driver.Host, DriverPort: msg.Driver.Port, DriverRef: ref, Description: description,
 		Profiles: []fsm.Profile{prof}, Submitted: now(),
 	}}
@@ -54,9 +50,8 @@ func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterA
 	return cmd, nil
 }
 
-// buildOf tells what an application was built with, as workers name what they can run: by the classes of its
-// registration, and by its JVM options where these tell the feature release.
-func buildOf(msg *messages.RegisterApplication) (string, error) {
+// buildOf tells what an application was built with, by the classes of its registration.
+func buildOf(msg *messages.RegisterApplication) (releases.Build, error) {
 	suids := messages.SUIDs(msg.App.Tree)
 	for class, suid := range messages.SUIDs(msg.Driver.Template) {
 		suids[class] = suid
@@ -65,10 +60,7 @@ func buildOf(msg *messages.RegisterApplication) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("application %q: %w", msg.App.Name, err)
 	}
-	if release, ok := releases.VersionHint(build, msg.App.Command.JavaOpts); ok {
-		return releases.Label(build, release), nil
-	}
-	return string(build), nil
+	return build, nil
 }
 
 // profile takes from a resource profile what placement needs. The scheduler counts spark.executor.memory only, as Spark's

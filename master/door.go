@@ -138,6 +138,13 @@ func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *mes
 	if err != nil {
 		return errors.Join(err, refuseDriver(p, err))
 	}
+	build, err := buildOf(msg)
+	if err != nil {
+		return errors.Join(err, refuseDriver(p, err))
+	}
+	if cmd.App.Build, err = d.labelOfDriver(ctx, p, msg, build, cmd.App.DriverRef); err != nil {
+		return err
+	}
 	done, err := propose[fsm.AppRegistered](ctx, d.m, cmd)
 	if fsm.RefusalCode(err) != fsm.CodeOK {
 		return errors.Join(err, refuseDriver(p, err))

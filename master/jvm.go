@@ -8,7 +8,6 @@ import (
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
-	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 )
 
@@ -19,7 +18,11 @@ import (
 // registerWorker is Master.receive(RegisterWorker).
 func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterWorker) error {
 	p.Adopt(rpcenv.Dialect{Ref: msg.Worker.Template})
-	cmd, err := workerRegistration(msg)
+	labels, err := d.labelsOfWorker(ctx, p, msg)
+	if err != nil {
+		return err
+	}
+	cmd, err := workerRegistration(msg, labels)
 	if err != nil {
 		return err
 	}
@@ -48,37 +51,15 @@ func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages
 	return nil // the event of the registration has it answered (greet)
 }
 
-func workerRegistration(msg *messages.RegisterWorker) (*fsm.RegisterWorker, error) {
+func workerRegistration(msg *messages.RegisterWorker, labels []string) (*fsm.RegisterWorker, error) {
 	ref, err := messages.EncodeTree(msg.Worker.Template)
 	if err != nil {
 		return nil, fmt.Errorf("keep the ref of worker %s: %w", msg.ID, err)
 	}
-	build, _, err := releases.Identify(messages.SUIDs(msg.Worker.Template))
-	if err != nil {
-		return nil, fmt.Errorf("worker %s: %w", msg.ID, err)
-	}
-	w := fsm.Worker{
+	return &fsm.RegisterWorker{Worker: fsm.Worker{
 		ID: msg.ID, Host: msg.Host, Port: msg.Port, Cores: msg.Cores, MemoryMB: msg.MemoryMB, WebUIURL: msg.WebUIURL, Kind: fsm.WorkerJVM,
-		Resources: msg.Resources, Incarnation: msg.ID, Ref: ref, Registered: now(),
-	}
-	for _, b := range build.Alternatives() {
-		w.Builds = append(w.Builds, buildsOfJVMWorker(b)...)
-	}
-	return &fsm.RegisterWorker{Worker: w}, nil
-}
-
-// buildsOfJVMWorker names what a JVM worker of a build takes: applications of the build, whichever of its releases they
-// name, since what a worker runs is its own release and its first message does not tell more.
-func buildsOfJVMWorker(b releases.Build) []string {
-	out := []string{string(b)}
-	if t, ok := releases.ForBuild(b); ok {
-		for _, r := range t.Releases() {
-			if label := releases.Label(b, r.Version); label != out[len(out)-1] {
-				out = append(out, label)
-			}
-		}
-	}
-	return out
+		Builds: labels, Resources: msg.Resources, Incarnation: msg.ID, Ref: ref, Registered: now(),
+	}}, nil
 }
 
 // workerEndpoint is the name of a worker's endpoint.

@@ -41,6 +41,7 @@ type Master struct {
 	grpc      *rpc.Server
 	env       *rpcenv.Env // Spark's RPC
 	peers     *peers
+	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
 	duties    atomic.Pointer[duties] // of the term in which this master leads; nil while it does not
 

@@ -49,8 +49,20 @@ type sparkSide struct {
 
 var _ rpcenv.Endpoint = (*sparkSide)(nil)
 
+// newestOf is the release that a side is of, unless it is said otherwise.
+func newestOf(table *releases.Table) releases.Release {
+	all := table.Releases()
+	return all[len(all)-1]
+}
+
 // newSparkSide starts one that listens. announce, where it is not zero, is what it says its address is.
 func newSparkSide(t *testing.T, table *releases.Table, name string, announce wire.Address) *sparkSide {
+	t.Helper()
+	return newSparkSideOf(t, table, newestOf(table).ProbeSUID, name, announce)
+}
+
+// newSparkSideOf starts one of the release whose ProbeClass has the number.
+func newSparkSideOf(t *testing.T, table *releases.Table, probe int64, name string, announce wire.Address) *sparkSide {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +70,7 @@ func newSparkSide(t *testing.T, table *releases.Table, name string, announce wir
 	}
 	s := &sparkSide{t: t, table: table, name: name, inbox: make(chan received, 1000)}
 	s.addr = cmp.Or(announce, wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port})
-	s.env = rpcenv.New(rpcenv.Config{Address: s.addr, Endpoints: map[string]rpcenv.Endpoint{name: s}, Logger: quiet()})
+	s.env = rpcenv.New(rpcenv.Config{Address: s.addr, Endpoints: map[string]rpcenv.Endpoint{name: s}, ProbeSUID: probe, Logger: quiet()})
 	s.env.Serve(ln)
 	t.Cleanup(s.vanish)
 	return s

@@ -26,7 +26,7 @@ func (a *agent) hello() *clusterpb.Hello {
 		Applications: w.executors.Applications(),
 	}
 	for _, home := range w.homes.List() {
-		for _, build := range BuildsOf(home) {
+		for _, build := range home.Labels() {
 			h.Homes = append(h.Homes, &clusterpb.SparkHome{Version: home.Version, Build: build})
 		}
 	}
@@ -37,12 +37,6 @@ func (a *agent) hello() *clusterpb.Hello {
 		h.Executors = append(h.Executors, reportMessage(r))
 	}
 	return h
-}
-
-// BuildsOf names what a home can run, as applications are labelled: its build, and its build with the feature release,
-// since 3.4 and 3.5, or 4.1 and 4.2, share a build and cannot run each other's executors.
-func BuildsOf(h releases.Home) []string {
-	return []string{string(h.Build), releases.Label(h.Build, h.Version)}
 }
 
 // report hands an executor's report to the session, if there is one; without one it is in the next Hello.
@@ -84,8 +78,9 @@ func (w *Worker) spec(l *clusterpb.LaunchExecutor) (ExecutorSpec, error) {
 	if err != nil {
 		return ExecutorSpec{}, fmt.Errorf("read the application's description: %w", err)
 	}
-	build, release := releases.SplitLabel(l.GetBuild())
-	home, err := w.homes.Pick(releases.App{Build: build, Release: release, JavaOpts: d.Command.JavaOpts, Wish: d.Command.Environment[HomeWish]})
+	app := releases.AppOf(l.GetBuild())
+	app.JavaOpts, app.Wish = d.Command.JavaOpts, d.Command.Environment[releases.HomeWish]
+	home, err := w.homes.Pick(app)
 	if err != nil {
 		return ExecutorSpec{}, err
 	}
@@ -109,10 +104,6 @@ func (w *Worker) spec(l *clusterpb.LaunchExecutor) (ExecutorSpec, error) {
 	}
 	return spec, nil
 }
-
-// HomeWish is the variable by which an application asks for one exact version among a worker's homes:
-// spark.executorEnv.FIRESTEEL_SPARK_VERSION=3.5.7.
-const HomeWish = "FIRESTEEL_SPARK_VERSION"
 
 func (a *agent) kill(k *clusterpb.KillExecutor) {
 	w := (*Worker)(a)

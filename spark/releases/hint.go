@@ -2,14 +2,6 @@ package releases
 
 import "slices"
 
-// ProbeClass is a class of every Spark whose serialVersionUID is different in every feature release (3.4, 3.5, 4.0, 4.1,
-// 4.2, 4.3) and the same in the patch releases of one that were looked at, even where the build is the same. It is never in a
-// message of the deploy protocol, but a driver and its executors must agree on it.
-//
-// A peer tells what its own is when asked: an ask to its endpoint-verifier whose payload has a descriptor of this class with
-// a made-up serialVersionUID fails with "local class serialVersionUID = N". It costs one exception in the peer's log.
-const ProbeClass = "org.apache.spark.TaskContext"
-
 // VersionHint tells the feature release ("4.2") of an application of a known build from the JVM options in its
 // ApplicationDescription.command.javaOpts. SparkContext puts the defaults of JavaModuleOptions into them, whatever the user
 // sets, and these differ between 4.1 and 4.2, which share a build. They do not differ between 3.4 and 3.5: then, and where
@@ -51,15 +43,3 @@ func containsAll(have, want []string) bool {
 
 // strictlyMore tells whether a has all of b's options and more.
 func strictlyMore(a, b []string) bool { return containsAll(a, b) && !containsAll(b, a) }
-
-// ReleaseByProbe tells the feature release whose ProbeClass has the given serialVersionUID.
-func ReleaseByProbe(suid int64) (featureRelease string, ok bool) {
-	for _, t := range load() {
-		for _, r := range t.releases {
-			if r.ProbeSUID == suid {
-				return minor(r.Version), true
-			}
-		}
-	}
-	return "", false
-}

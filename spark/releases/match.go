@@ -9,10 +9,14 @@ type App struct {
 	Wish      string   // an exact version that somebody asked for ("3.5.7"); "" for none
 }
 
+// HomeWish is the variable in an application's executor environment by which it asks for one exact version of Spark:
+// spark.executorEnv.FIRESTEEL_SPARK_VERSION=3.5.7.
+const HomeWish = "FIRESTEEL_SPARK_VERSION"
+
 // Match picks the home that the application can run on. A wish wins over everything else known, and is not replaced by
 // another version when no home has it. Otherwise the home must be of the application's build and, as far as is known, of
-// its feature release: executors of another one fail on their first task. Of several, the newest version is taken, then
-// the first in the list.
+// its feature release: executors of another one fail on their first task. Where the ProbeClass of both is known, it
+// decides. Of several, the newest version is taken, then the first in the list.
 //
 // What cannot be known without asking the driver (ProbeClass) is 3.4 against 3.5: the newest, a 3.5, is taken.
 func Match(app App, homes []Home) (Home, bool) {
@@ -45,7 +49,8 @@ func (r rank) better(o rank) bool {
 }
 
 func (app App) rank(h Home) (rank, bool) {
-	r := rank{sameBuild: app.Build.Overlaps(h.Build), version: h.Version}
+	sameProbe := app.ProbeSUID != 0 && app.ProbeSUID == h.ProbeSUID // one number, one release, whatever we know of either
+	r := rank{sameBuild: sameProbe || app.Build.Overlaps(h.Build), version: h.Version}
 	switch {
 	case app.Wish != "":
 		return r, app.Wish == h.Version

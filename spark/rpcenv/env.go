@@ -19,6 +19,9 @@ type Config struct {
 	Address   wire.Address
 	Endpoints map[string]Endpoint
 	MaxFrame  int64 // bytes; 0 = wire.DefaultMaxFrame
+	// ProbeSUID is for processes that stand in for Spark's: the serialVersionUID of releases.ProbeClass in the release that
+	// they play, by which they answer who asks for it. 0: any will do.
+	ProbeSUID int64
 	Logger    *slog.Logger
 }
 
@@ -27,6 +30,7 @@ type Env struct {
 	address   wire.Address
 	endpoints map[string]Endpoint
 	wire      wire.Config
+	probe     int64
 	log       *slog.Logger
 	server    *wire.Server
 }
@@ -36,7 +40,7 @@ func New(cfg Config) *Env {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	e := &Env{address: cfg.Address, endpoints: cfg.Endpoints, log: cfg.Logger}
+	e := &Env{address: cfg.Address, endpoints: cfg.Endpoints, probe: cfg.ProbeSUID, log: cfg.Logger}
 	e.wire = wire.Config{Handler: handler{e}, MaxFrame: cfg.MaxFrame}
 	return e
 }
@@ -139,6 +143,9 @@ func (e *Env) decode(p *Peer, env wire.Envelope) (messages.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.compareProbe(tree); err != nil {
+		return nil, err
+	}
 	if p.Dialect().Table == nil {
 		t, err := tableOf(messages.SUIDs(tree))
 		if err != nil {
@@ -147,6 +154,17 @@ func (e *Env) decode(p *Peer, env wire.Envelope) (messages.Message, error) {
 		p.Adopt(Dialect{Table: t})
 	}
 	return messages.Parse(tree)
+}
+
+// compareProbe is what a JVM does with every class of a message, for the one class that tells releases apart.
+func (e *Env) compareProbe(tree javaser.Value) error {
+	if e.probe == 0 {
+		return nil
+	}
+	if suid, ok := messages.SUIDs(tree)[releases.ProbeClass]; ok && suid != e.probe {
+		return errors.New(releases.WriteAnswer(suid, e.probe))
+	}
+	return nil
 }
 
 // tableOf recognises a build by the first message of a connection, which for every Spark client is CheckExistence.

@@ -2,6 +2,7 @@ package rpcenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -104,6 +105,37 @@ func (p *Peer) Ask(ctx context.Context, endpoint string, m messages.Message) (me
 		return nil, err
 	}
 	return messages.Decode(reply, javaser.DefaultLimits())
+}
+
+// ErrNoRelease says that a peer's answer to a question for its release tells none.
+var ErrNoRelease = errors.New("the peer does not tell its Spark release")
+
+// AskRelease asks a Spark process for the serialVersionUID of its releases.ProbeClass, which tells its feature release. A
+// right guess (0: none) keeps the question out of the peer's log. The error wraps ErrNoRelease where the peer answers
+// otherwise than Spark does; any other may be gone when it is asked again.
+func (p *Peer) AskRelease(ctx context.Context, endpoint string, guess int64) (probe int64, err error) {
+	table := p.Dialect().Table
+	if table == nil {
+		return 0, fmt.Errorf("%w: its dialect is not known", ErrNoRelease)
+	}
+	q, err := table.Question(endpoint, guess)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := p.Ask(ctx, Verifier, &messages.Unknown{Class: q.Class.Name, Tree: q})
+	if refusal := (*wire.RemoteError)(nil); errors.As(err, &refusal) {
+		if probe, ok := releases.ReadAnswer(refusal.Text); ok {
+			return probe, nil
+		}
+		return 0, fmt.Errorf("%w: %w", ErrNoRelease, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, ok := reply.(*messages.Boolean); !ok || guess == 0 {
+		return 0, fmt.Errorf("%w: it answers %s", ErrNoRelease, reply.ClassName())
+	}
+	return guess, nil
 }
 
 func (p *Peer) envelope(endpoint string, payload []byte) wire.Envelope {
