@@ -19,8 +19,11 @@ type Config struct {
 	Scala    string   // dialect: "2.12" or "2.13"
 	Workers  int
 	InFlight int           // applications at a time
+	Held     int           // applications beside them that stay, with one executor each
 	Warm     time.Duration // not measured
 	Measure  time.Duration
+	// Began and Ended, where set, are called when the measured part begins and ends: what the masters used in it is read there.
+	Began, Ended func()
 }
 
 // Result of a churn.
@@ -50,6 +53,11 @@ func Churn(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	held := &Crowd{masters: c.Masters, table: table}
+	defer held.Close()
+	if err := held.Hold(ctx, c.Held, 1); err != nil {
+		return Result{}, err
+	}
 	var done, failed atomic.Int64
 	run, stop := context.WithCancel(ctx)
 	defer stop()
@@ -67,12 +75,20 @@ func Churn(ctx context.Context, c Config) (Result, error) {
 		})
 	}
 	sleep(run, c.Warm)
+	call(c.Began)
 	before, beforeFailed, cpu, began := done.Load(), failed.Load(), processCPU(), time.Now()
 	sleep(run, c.Measure)
 	r := Result{Apps: int(done.Load() - before), Failed: int(failed.Load() - beforeFailed), Took: time.Since(began), ClientCPU: processCPU() - cpu}
+	call(c.Ended)
 	stop()
 	wg.Wait()
 	return r, ctx.Err()
+}
+
+func call(f func()) {
+	if f != nil {
+		f()
+	}
 }
 
 func startWorkers(ctx context.Context, c Config, table *releases.Table) ([]*worker, error) {

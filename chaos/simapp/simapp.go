@@ -33,6 +33,8 @@ type App struct {
 	observe     func(messages.Message)
 
 	mu      sync.Mutex
+	closed  bool
+	dialled []*rpcenv.Peer
 	placed  []Placement
 	answer  *messages.RegisteredApplication
 	others  []string     // ids of later answers that are not the first one's
@@ -112,7 +114,7 @@ func (a *App) ask(ctx context.Context, name, master string, retry time.Duration)
 		return
 	}
 	for ctx.Err() == nil {
-		if p, err := a.env.Dial(ctx, addr, rpcenv.Dialect{Table: a.table}); err == nil {
+		if p, err := a.dial(ctx, addr); err == nil {
 			if err := a.register(ctx, p, name); err == nil {
 				select {
 				case <-ctx.Done():
@@ -126,6 +128,22 @@ func (a *App) ask(ctx context.Context, name, master string, retry time.Duration)
 		case <-time.After(retry):
 		}
 	}
+}
+
+// dial opens a connection that Close ends, as the end of a driver's process does.
+func (a *App) dial(ctx context.Context, addr wire.Address) (*rpcenv.Peer, error) {
+	p, err := a.env.Dial(ctx, addr, rpcenv.Dialect{Table: a.table})
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		p.Close()
+		return nil, net.ErrClosed
+	}
+	a.dialled = append(a.dialled, p)
+	return p, nil
 }
 
 func (a *App) register(ctx context.Context, p *rpcenv.Peer, name string) error {
@@ -182,7 +200,17 @@ func (a *App) OtherIDs() []string {
 }
 
 // Close ends the driver's connections.
-func (a *App) Close() error { return a.env.Close() }
+func (a *App) Close() error {
+	a.mu.Lock()
+	a.closed = true
+	dialled := a.dialled
+	a.dialled = nil
+	a.mu.Unlock()
+	for _, p := range dialled {
+		p.Close()
+	}
+	return a.env.Close()
+}
 
 // endpoint is the driver's AppClient.
 type endpoint struct{ a *App }

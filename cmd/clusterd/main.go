@@ -21,6 +21,9 @@ func main() {
 	if err := priority.Raise(); err != nil {
 		slog.Debug("running with the usual priority", "reason", err)
 	}
+	if err := serveProfiles(); err != nil {
+		slog.Warn("no profiles", "error", err)
+	}
 	if err := newApp().RunContext(context.Background(), os.Args); err != nil {
 		// One line a cause: errors.Join puts them on lines of their own.
 		for line := range strings.SplitSeq(err.Error(), "\n") {
