@@ -14,13 +14,13 @@ import (
 
 const authSecretOption = "-Dspark.authenticate.secret="
 
-// CommandConfig is what a worker adds to an application's command.
+// CommandConfig is what a worker adds to a command.
 type CommandConfig struct {
 	Identity Identity
 	Env      config.Env // the worker's own environment
-	// LocalDirs are the application's scratch directories on this worker.
+	// LocalDirs are the application's scratch directories on this worker; a driver has none.
 	LocalDirs []string
-	// ResourcesFile is passed by --resourcesFile; "" if the executor has none.
+	// ResourcesFile names the addresses that the process may use; "" if it has none.
 	ResourcesFile string
 	// AuthSecret is the worker's own RPC secret, "" without authentication.
 	AuthSecret string
@@ -35,15 +35,52 @@ type Launch struct {
 	Env  []string // KEY=VALUE, sorted
 }
 
+// child is a JVM that a worker starts: what executors and drivers have in common (Spark: CommandUtils.buildProcessBuilder).
+type child struct {
+	command   Command
+	sparkHome string
+	memoryMiB int
+	// arguments that are wholly one of these placeholders are replaced.
+	placeholders map[string]string
+	// within are replaced inside Java options, too: old, new, old, new...
+	within []string
+	// first are Java options before the command's own, last are arguments after them.
+	first, last []string
+	env         map[string]string // over the command's
+}
+
 // BuildCommand makes the command line and the environment of an executor as
 // Spark's Worker does (CommandUtils, WorkerCommandBuilder, ExecutorRunner), so
 // that an executor cannot tell who started it.
 func BuildCommand(spec ExecutorSpec, cfg CommandConfig) (Launch, error) {
-	b := commandBuilder{spec: spec, cfg: cfg}
-	java, err := FindJava(config.Env{
-		"JAVA_HOME": b.getenv("JAVA_HOME"),
-		"PATH":      cfg.Env.Get("PATH"), // as execvp of the worker would search
-	})
+	id, key := strconv.Itoa(spec.ExecID), spec.Key()
+	c := child{
+		command: spec.Command, sparkHome: spec.SparkHome, memoryMiB: spec.MemoryMiB,
+		placeholders: map[string]string{
+			"{{WORKER_URL}}":          cfg.Identity.WorkerURL,
+			"{{EXECUTOR_ID}}":         id,
+			"{{HOSTNAME}}":            cfg.Identity.Host,
+			"{{CORES}}":               strconv.Itoa(spec.Cores),
+			"{{APP_ID}}":              spec.AppID,
+			"{{RESOURCE_PROFILE_ID}}": strconv.Itoa(spec.ProfileID),
+		},
+		within: []string{"{{APP_ID}}", spec.AppID, "{{EXECUTOR_ID}}", id},
+		env: map[string]string{
+			"SPARK_EXECUTOR_DIRS":     strings.Join(cfg.LocalDirs, ":"),
+			"SPARK_LAUNCH_WITH_SCALA": "0",
+			"SPARK_LOG_URL_STDOUT":    cfg.Identity.LogURL(key, "stdout"),
+			"SPARK_LOG_URL_STDERR":    cfg.Identity.LogURL(key, "stderr"),
+		},
+	}
+	if cfg.ResourcesFile != "" {
+		c.last = []string{"--resourcesFile", cfg.ResourcesFile}
+	}
+	return c.launch(cfg)
+}
+
+func (c child) launch(cfg CommandConfig) (Launch, error) {
+	b := commandBuilder{child: c, cfg: cfg}
+	java, err := b.java()
 	if err != nil {
 		return Launch{}, err
 	}
@@ -58,22 +95,30 @@ func BuildCommand(spec ExecutorSpec, cfg CommandConfig) (Launch, error) {
 	opts, secret := b.javaOpts()
 
 	args := append([]string{java}, confOpts...)
-	args = append(args, "-cp", strings.Join(classPath, ":"), fmt.Sprintf("-Xmx%dM", spec.MemoryMiB))
+	args = append(args, "-cp", strings.Join(classPath, ":"), fmt.Sprintf("-Xmx%dM", c.memoryMiB))
+	args = append(args, c.first...)
 	args = append(args, opts...)
-	args = append(args, spec.Command.MainClass)
+	args = append(args, c.command.MainClass)
 	args = append(args, b.arguments()...)
 	return Launch{Args: args, Env: b.environment(secret)}, nil
 }
 
 type commandBuilder struct {
-	spec ExecutorSpec
-	cfg  CommandConfig
+	child
+	cfg CommandConfig
+}
+
+func (b commandBuilder) java() (string, error) {
+	return FindJava(config.Env{
+		"JAVA_HOME": b.getenv("JAVA_HOME"),
+		"PATH":      b.cfg.Env.Get("PATH"), // as execvp of the worker would search
+	})
 }
 
 // getenv looks where AbstractCommandBuilder.getenv looks: the command's
 // environment, then the worker's; empty values count as unset.
 func (b commandBuilder) getenv(key string) string {
-	if v := b.spec.Command.Environment[key]; v != "" {
+	if v := b.command.Environment[key]; v != "" {
 		return v
 	}
 	return b.cfg.Env.Get(key)
@@ -83,7 +128,7 @@ func (b commandBuilder) confDir() string {
 	if dir := b.getenv("SPARK_CONF_DIR"); dir != "" {
 		return dir
 	}
-	return filepath.Join(b.spec.SparkHome, "conf")
+	return filepath.Join(b.sparkHome, "conf")
 }
 
 // confJavaOpts reads options from <conf>/java-opts, if there is such a file.
@@ -105,12 +150,12 @@ func (b commandBuilder) confJavaOpts() ([]string, error) {
 }
 
 func (b commandBuilder) classPath() ([]string, error) {
-	jars := filepath.Join(b.spec.SparkHome, "jars")
+	jars := filepath.Join(b.sparkHome, "jars")
 	if !isDir(jars) {
-		return nil, fmt.Errorf("library directory %s does not exist, make sure %s is a Spark installation", jars, b.spec.SparkHome)
+		return nil, fmt.Errorf("library directory %s does not exist, make sure %s is a Spark installation", jars, b.sparkHome)
 	}
 	var cp classPath
-	cp.add(strings.Join(b.spec.Command.ClassPath, ":"))
+	cp.add(strings.Join(b.command.ClassPath, ":"))
 	cp.add(b.confDir())
 	if isSpark4(jars) {
 		cp.add(first(filepath.Join(jars, "slf4j-api-*")))
@@ -165,8 +210,8 @@ func isDir(path string) bool {
 // javaOpts fills in the ids and takes the RPC secret out: a command line is
 // readable by everybody on the machine, an environment is not.
 func (b commandBuilder) javaOpts() (opts []string, secret string) {
-	ids := strings.NewReplacer("{{APP_ID}}", b.spec.AppID, "{{EXECUTOR_ID}}", strconv.Itoa(b.spec.ExecID))
-	for _, opt := range b.nodeSSL(b.spec.Command.JavaOpts) {
+	ids := strings.NewReplacer(b.within...)
+	for _, opt := range b.nodeSSL(b.command.JavaOpts) {
 		if s, ok := strings.CutPrefix(opt, authSecretOption); ok {
 			secret = s
 			continue
@@ -197,25 +242,14 @@ func (b commandBuilder) nodeSSL(opts []string) []string {
 // arguments replaces placeholders, only where one is the whole argument
 // (ExecutorRunner.substituteVariables).
 func (b commandBuilder) arguments() []string {
-	values := map[string]string{
-		"{{WORKER_URL}}":          b.cfg.Identity.WorkerURL,
-		"{{EXECUTOR_ID}}":         strconv.Itoa(b.spec.ExecID),
-		"{{HOSTNAME}}":            b.cfg.Identity.Host,
-		"{{CORES}}":               strconv.Itoa(b.spec.Cores),
-		"{{APP_ID}}":              b.spec.AppID,
-		"{{RESOURCE_PROFILE_ID}}": strconv.Itoa(b.spec.ProfileID),
-	}
 	var args []string
-	for _, arg := range b.spec.Command.Arguments {
-		if v, ok := values[arg]; ok {
+	for _, arg := range b.command.Arguments {
+		if v, ok := b.placeholders[arg]; ok {
 			arg = v
 		}
 		args = append(args, arg)
 	}
-	if b.cfg.ResourcesFile != "" {
-		args = append(args, "--resourcesFile", b.cfg.ResourcesFile)
-	}
-	return args
+	return append(args, b.last...)
 }
 
 // environment is the worker's own, overlaid by the command's, overlaid by what
@@ -226,7 +260,7 @@ func (b commandBuilder) environment(secret string) []string {
 	if env == nil {
 		env = config.Env{}
 	}
-	maps.Copy(env, b.spec.Command.Environment)
+	maps.Copy(env, b.command.Environment)
 	if entries := b.libraryPath(); entries != "" {
 		env["LD_LIBRARY_PATH"] = entries
 	}
@@ -236,12 +270,8 @@ func (b commandBuilder) environment(secret string) []string {
 	if secret != "" {
 		env["_SPARK_AUTH_SECRET"] = secret
 	}
-	key := b.spec.Key()
-	env["SPARK_HOME"] = b.spec.SparkHome
-	env["SPARK_EXECUTOR_DIRS"] = strings.Join(b.cfg.LocalDirs, ":")
-	env["SPARK_LAUNCH_WITH_SCALA"] = "0"
-	env["SPARK_LOG_URL_STDOUT"] = b.cfg.Identity.LogURL(key, "stdout")
-	env["SPARK_LOG_URL_STDERR"] = b.cfg.Identity.LogURL(key, "stderr")
+	env["SPARK_HOME"] = b.sparkHome
+	maps.Copy(env, b.env)
 	list := env.List()
 	slices.Sort(list)
 	return list
@@ -250,11 +280,11 @@ func (b commandBuilder) environment(secret string) []string {
 // libraryPath joins the command's entries with the LD_LIBRARY_PATH of the
 // command and of the worker; "" when the command names no entries.
 func (b commandBuilder) libraryPath() string {
-	if len(b.spec.Command.LibraryPath) == 0 {
+	if len(b.command.LibraryPath) == 0 {
 		return ""
 	}
-	paths := slices.Clone(b.spec.Command.LibraryPath)
-	if v, ok := b.spec.Command.Environment["LD_LIBRARY_PATH"]; ok {
+	paths := slices.Clone(b.command.LibraryPath)
+	if v, ok := b.command.Environment["LD_LIBRARY_PATH"]; ok {
 		paths = append(paths, v)
 	}
 	if v, ok := b.cfg.Env.Lookup("LD_LIBRARY_PATH"); ok {
