@@ -247,6 +247,9 @@ func (b *Bootstrapper) HandlePromise(proposal Proposal) error {
 	if b.promise != key && b.promise != "" && time.Now().Before(b.expires) {
 		return fmt.Errorf("%w: %s", ErrPromised, b.promise)
 	}
+	if err := b.cfg.Node.endJoining(); err != nil { // nothing can have been forgotten: the cluster is only about to begin
+		return err
+	}
 	b.promise, b.expires = key, time.Now().Add(promiseTTL)
 	return nil
 }

@@ -87,6 +87,26 @@ func (n *Node) AddVoter(ctx context.Context, id, addr string) error {
 	})
 }
 
+// AddServer makes the server a member without a vote, which an [Autopilot] may give it, or gives a member its new address and
+// leaves it its vote. A different member that holds the same address is removed first, as by AddVoter.
+func (n *Node) AddServer(ctx context.Context, id, addr string) error {
+	for _, s := range n.Servers() {
+		switch {
+		case s.ID == id && s.Addr == addr:
+			return nil
+		case s.ID == id && s.Voter:
+			return n.AddVoter(ctx, id, addr)
+		case s.Addr == addr && s.ID != id:
+			if err := n.RemoveServer(ctx, s.ID); err != nil {
+				return fmt.Errorf("add %s: remove %s, which had its address %s: %w", id, s.ID, addr, err)
+			}
+		}
+	}
+	return n.change(ctx, "add "+id, func() raft.Future {
+		return n.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(addr), 0, 0)
+	})
+}
+
 // RemoveServer takes a member out of the group. Only the leader can do it; one that removes itself steps down.
 func (n *Node) RemoveServer(ctx context.Context, id string) error {
 	return n.change(ctx, "remove "+id, func() raft.Future { return n.raft.RemoveServer(raft.ServerID(id), 0, 0) })

@@ -92,6 +92,9 @@ type Config struct {
 	StallLimit time.Duration
 	// FatalStall is how long the gate may stay shut before Fatal; default 10 s.
 	FatalStall time.Duration
+	// AwaitAdmission has a node that starts on an empty disk take no part in elections before Admit or a promise to a
+	// Bootstrapper: see Node.Joining.
+	AwaitAdmission bool
 	// NoDeathWatch turns the death watch off.
 	NoDeathWatch bool
 

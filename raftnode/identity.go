@@ -15,15 +15,17 @@ const identityFile = "identity.json"
 type identity struct {
 	NodeID    string `json:"node_id"`
 	ClusterID string `json:"cluster_id,omitempty"`
+	// Joining says that the node began with this directory empty and has not caught up yet: see Node.Joining.
+	Joining bool `json:"joining,omitempty"`
 }
 
 // claimIdentity records id in a new data directory, or checks that an existing one belongs to it. An empty clusterID
-// accepts any cluster; one that is new to the directory is recorded.
-func claimIdentity(dir, id, clusterID string) (identity, error) {
+// accepts any cluster; one that is new to the directory is recorded. joining is noted in a new directory only.
+func claimIdentity(dir, id, clusterID string, joining bool) (identity, error) {
 	path := filepath.Join(dir, identityFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		own := identity{NodeID: id, ClusterID: clusterID}
+		own := identity{NodeID: id, ClusterID: clusterID, Joining: joining}
 		return own, writeIdentity(dir, own)
 	}
 	if err != nil {
@@ -48,6 +50,18 @@ func (i *identity) adopt(dir, clusterID string) error {
 		return fmt.Errorf("%w: %s belongs to cluster %q, this is %q", ErrForeignDataDir, dir, i.ClusterID, clusterID)
 	}
 	i.ClusterID = clusterID
+	return writeIdentity(dir, *i)
+}
+
+// joined records that the node has caught up. Without a directory (a simulation) there is nothing to record.
+func (i *identity) joined(dir string) error {
+	if !i.Joining {
+		return nil
+	}
+	i.Joining = false
+	if dir == "" {
+		return nil
+	}
 	return writeIdentity(dir, *i)
 }
 

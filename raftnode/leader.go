@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -63,6 +64,9 @@ func (n *Node) followLeader() {
 		}
 		if n.view.set(string(id), string(addr)) {
 			n.log.Info("leader changed", "leader", string(id), "addr", string(addr), "term", n.raft.CurrentTerm())
+		}
+		if n.raft.State() == raft.Shutdown && n.ctx.Err() == nil {
+			n.cfg.Fatal(fmt.Errorf("%w: %s takes no part in the group any more; restart it", ErrRaftEnded, n.cfg.ID))
 		}
 		select {
 		case <-signals:

@@ -32,6 +32,7 @@ type Node struct {
 	stream  *streamLayer // nil in tests without sockets
 	store   io.Closer
 	gate    *gate
+	mute    atomic.Bool // see Joining
 	applied *progress
 	batch   *batcher
 	reads   readRounds
@@ -108,7 +109,8 @@ func start(cfg Config, p parts) (*Node, error) {
 	n.gate = newGate(cfg.StallLimit, cfg.FatalStall, func(stalled time.Duration) {
 		cfg.Fatal(fmt.Errorf("%w: a write to %s has been in flight for %s; check the disk, then restart", ErrStalled, cfg.DataDir, stalled.Round(time.Millisecond)))
 	})
-	n.trans = newTransport(p.transport, n.gate)
+	n.mute.Store(p.identity.Joining)
+	n.trans = newMuteTransport(p.transport, n.gate, &n.mute)
 	if cfg.wrapLogs != nil {
 		p.logs = cfg.wrapLogs(p.logs)
 	}

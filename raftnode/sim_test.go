@@ -27,17 +27,19 @@ type sim struct {
 	stores   map[string]storage
 	records  map[string]*recorder
 	isolated map[string]bool
-	leaders  map[uint64]string // by term
-	ledTerm  uint64            // newest
-	led      chan struct{}     // closes when a newer term is led
-	lead     func(id string)   // called on each Lead, may be nil
+	leaders  map[uint64]string                    // by term
+	ledTerm  uint64                               // newest
+	led      chan struct{}                        // closes when a newer term is led
+	lead     func(id string)                      // called on each Lead, may be nil
+	duty     func(ctx context.Context, id string) // what a leader does in its term, may be nil
+	joining  map[string]bool                      // started on an empty disk
 }
 
 func newSim(t *testing.T, seed int64, size int) *sim {
 	s := &sim{
 		t: t, rng: rand.New(rand.NewSource(seed)), nodes: make(map[string]*Node), trans: make(map[string]*raft.InmemTransport),
 		stores: make(map[string]storage), records: make(map[string]*recorder), isolated: make(map[string]bool),
-		leaders: make(map[uint64]string), led: make(chan struct{}),
+		leaders: make(map[uint64]string), led: make(chan struct{}), joining: make(map[string]bool),
 	}
 	for i := 1; i <= size; i++ {
 		id := fmt.Sprintf("m%d", i)
@@ -59,14 +61,21 @@ func (s *sim) start(id string) {
 	}
 	cfg := Config{
 		ID: id, Machine: record, Forwarder: simForwarder{s, id}, Profile: ProfileNormal, Logger: logger,
-		Lead: func(ctx context.Context, term uint64) error { s.leads(id, term); <-ctx.Done(); return nil },
+		Lead: func(ctx context.Context, term uint64) error {
+			s.leads(id, term)
+			if s.duty != nil {
+				s.duty(ctx, id)
+			}
+			<-ctx.Done()
+			return nil
+		},
 		Fatal: func(err error) {
 			s.t.Errorf("%s: fatal: %v", id, err)
 		},
 		SnapshotThreshold: 200, SnapshotInterval: 2 * time.Second, TrailingLogs: 50,
 	}
 	cfg.setDefaults()
-	n, err := start(cfg, parts{storage: s.stores[id], transport: inner, identity: identity{NodeID: id}, logger: raftLogger(logger)})
+	n, err := start(cfg, parts{storage: s.stores[id], transport: inner, identity: identity{NodeID: id, Joining: s.joining[id]}, logger: raftLogger(logger)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -102,6 +111,12 @@ func (s *sim) rewire() {
 			}
 		}
 	}
+}
+
+// wipe gives a node that is down an empty disk.
+func (s *sim) wipe(id string) {
+	store := raft.NewInmemStore()
+	s.stores[id] = storage{logs: store, stable: store, snaps: raft.NewInmemSnapshotStore()}
 }
 
 func (s *sim) isolate(id string, cut bool) {

@@ -37,7 +37,7 @@ func openStorage(cfg *Config, logger hclog.Logger) (*storage, identity, error) {
 	if err := os.MkdirAll(cfg.DataDir, dataDirPermission); err != nil {
 		return nil, identity{}, fmt.Errorf("%w: cannot create %s: %w", ErrDataDir, cfg.DataDir, err)
 	}
-	own, err := claimIdentity(cfg.DataDir, cfg.ID, cfg.ClusterID)
+	own, err := claimIdentity(cfg.DataDir, cfg.ID, cfg.ClusterID, cfg.AwaitAdmission)
 	if err != nil {
 		return nil, identity{}, err
 	}

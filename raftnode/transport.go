@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 )
@@ -21,6 +22,7 @@ type peerTransport interface {
 type transport struct {
 	peerTransport
 	gate *gate
+	mute *atomic.Bool // no vote is given or asked for: see Node.Joining
 	rpcs chan raft.RPC
 	stop chan struct{}
 	once sync.Once
@@ -30,7 +32,11 @@ type transport struct {
 var _ peerTransport = (*transport)(nil)
 
 func newTransport(inner peerTransport, gate *gate) *transport {
-	t := &transport{peerTransport: inner, gate: gate, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+	return newMuteTransport(inner, gate, new(atomic.Bool))
+}
+
+func newMuteTransport(inner peerTransport, gate *gate, mute *atomic.Bool) *transport {
+	t := &transport{peerTransport: inner, gate: gate, mute: mute, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
 	t.done.Go(t.relay)
 	return t
 }
@@ -40,6 +46,9 @@ func (t *transport) relay() {
 	for {
 		select {
 		case rpc := <-t.peerTransport.Consumer():
+			if t.mute.Load() && refuseVote(rpc) {
+				continue
+			}
 			select {
 			case t.rpcs <- rpc:
 			case <-t.stop:
@@ -74,6 +83,22 @@ func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, a
 		return fmt.Errorf("%w: not telling %s that this node leads", ErrStalled, id)
 	}
 	return t.peerTransport.AppendEntries(id, target, args, resp)
+}
+
+// RequestVote implements raft.Transport.
+func (t *transport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	if t.mute.Load() {
+		return errNotAdmitted
+	}
+	return t.peerTransport.RequestVote(id, target, args, resp)
+}
+
+// RequestPreVote implements raft.WithPreVote.
+func (t *transport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if t.mute.Load() {
+		return errNotAdmitted
+	}
+	return t.peerTransport.RequestPreVote(id, target, args, resp)
 }
 
 // InstallSnapshot implements raft.Transport; a follower takes it for a sign of its leader as well.
