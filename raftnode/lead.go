@@ -58,7 +58,20 @@ func (n *Node) superviseLead() {
 			}
 		case <-n.ctx.Done():
 			stop(ErrClosed)
+			n.outlastRaft()
 			<-last
+			return
+		}
+	}
+}
+
+// outlastRaft goes on taking what raft has to say until it has been stopped: while it cannot say that it leads no more, it
+// answers nobody, and Close would wait in vain for the answers that are due.
+func (n *Node) outlastRaft() {
+	for {
+		select {
+		case <-n.notify:
+		case <-n.trans.stop:
 			return
 		}
 	}
