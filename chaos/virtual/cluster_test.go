@@ -85,14 +85,19 @@ func (c *cluster) any() *process {
 	return all[c.dice.intn(len(all))].running()
 }
 
-// leader is the master that leads and is ready, nil while none is.
-func (c *cluster) leader() *master {
+// leader is the master that leads the newest term and is ready, nil while none is. A deposed one may think so too for a while.
+func (c *cluster) leader() (leader *master) {
+	var newest uint64
 	for _, m := range c.all() {
-		if p := m.running(); p != nil && p.node.IsLeader() && p.node.Stats().Ready {
-			return m
+		p := m.running()
+		if p == nil {
+			continue
+		}
+		if at := p.node.Stats(); at.Ready && at.State == "leader" && at.Term > newest {
+			leader, newest = m, at.Term
 		}
 	}
-	return nil
+	return leader
 }
 
 // awaitLeader waits until a master leads and is ready, at most for limit.
@@ -105,13 +110,13 @@ func (c *cluster) awaitLeader(limit time.Duration) *master {
 	return nil
 }
 
-// newTerm waits until a term above the given one is led, at most for limit.
-func (c *cluster) newTerm(above uint64, limit time.Duration) bool {
+// replaced waits until another master than the victim leads and is ready, at most for limit.
+func (c *cluster) replaced(victim *master, limit time.Duration) bool {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
 	for {
-		term, led := c.ledger.newest()
-		if term > above {
+		led := c.ledger.watch()
+		if m := c.leader(); m != nil && m != victim {
 			return true
 		}
 		select {
@@ -190,6 +195,7 @@ func (c *cluster) close() {
 		m.crash()
 	}
 	c.ghosts.Wait()
+	time.Sleep(time.Minute) // virtual: messages and calls of the dead run into their time-outs
 }
 
 // lead is the duty of a leader: to plan after every change, with the real scheduler.

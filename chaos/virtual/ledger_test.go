@@ -98,10 +98,11 @@ func (l *ledger) leads(id string, term uint64) {
 	}
 }
 
-func (l *ledger) newest() (term uint64, led <-chan struct{}) {
+// watch gives a channel that closes when a newer term is led.
+func (l *ledger) watch() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ledTerm, l.led
+	return l.led
 }
 
 // applied checks that an index holds the same commands with the same results on every master, and that a request which

@@ -174,11 +174,6 @@ func (r *replica) Apply(index, term uint64, cmds [][]byte) [][]byte {
 	return results
 }
 
-func (r *replica) Snapshot() (raftnode.MachineSnapshot, error) {
-	r.p.master.ledger.digest(r.p.addr, r.p.state.State())
-	return r.Machine.Snapshot()
-}
-
 func (r *replica) Restore(source io.Reader) error {
 	if err := r.Machine.Restore(source); err != nil {
 		r.p.master.ledger.violate("restore", "%s: %v", r.p.addr, err)

@@ -131,7 +131,6 @@ func step(c *cluster, i int, out *report) {
 	}
 	r.rng.Shuffle(len(r.others), func(a, b int) { r.others[a], r.others[b] = r.others[b], r.others[a] })
 	f := draw(r.rng, c.cfg.only)
-	term, _ := c.ledger.newest()
 	begin := time.Now()
 	f.make(r)
 	out.rounds++
@@ -140,12 +139,8 @@ func step(c *cluster, i int, out *report) {
 	}
 	// One time in four the fault is over before the others can have noticed.
 	if f.replaced && r.rng.Intn(4) > 0 {
-		limit := leaderLimit
-		if f.limit > 0 {
-			limit = f.limit
-		}
-		if !c.newTerm(term, limit) {
-			c.ledger.violate("no progress", "%s (round %d): no new leader within %s", f.name, i, limit)
+		if !c.replaced(leader, leaderLimit) {
+			c.ledger.violate("no progress", "%s (round %d): no new leader within %s", f.name, i, leaderLimit)
 		}
 		took := time.Since(begin)
 		if len(out.failovers) == 0 || took > slices.Max(out.failovers) {
@@ -173,4 +168,3 @@ func finish(c *cluster, l *load) {
 		l.check(m.id, s)
 	}
 }
-
