@@ -39,9 +39,12 @@ func (id Identity) WebUIURL() string {
 // LogURL is the address of an executor's log page, as Spark's ExecutorRunner
 // makes it; logType is stdout or stderr.
 func (id Identity) LogURL(key ExecutorKey, logType string) string {
-	base := id.WebUIURL()
+	return fmt.Sprintf("%s/logPage/?appId=%s&executorId=%d&logType=%s", id.logBase(), url.QueryEscape(key.AppID), key.ExecID, logType)
+}
+
+func (id Identity) logBase() string {
 	if id.ReverseProxy {
-		base = strings.TrimRight(id.ReverseProxyURL, "/") + "/proxy/" + id.WorkerID
+		return strings.TrimRight(id.ReverseProxyURL, "/") + "/proxy/" + id.WorkerID
 	}
-	return fmt.Sprintf("%s/logPage/?appId=%s&executorId=%d&logType=%s", base, url.QueryEscape(key.AppID), key.ExecID, logType)
+	return id.WebUIURL()
 }

@@ -24,8 +24,8 @@ type logFiles struct {
 	done           []chan struct{}
 }
 
-// openLogs makes the files in dir, with the header on top of stderr.
-func openLogs(dir, header string, cfg config.LogRolling, log *slog.Logger) (*logFiles, error) {
+// openLogs makes the files in dir, with the header on stderr. Files that are there are emptied, or gone on with.
+func openLogs(dir, header string, cfg config.LogRolling, goOn bool, log *slog.Logger) (*logFiles, error) {
 	l := &logFiles{}
 	for _, target := range []struct {
 		name, header string
@@ -34,9 +34,9 @@ func openLogs(dir, header string, cfg config.LogRolling, log *slog.Logger) (*log
 		var err error
 		path := filepath.Join(dir, target.name)
 		if cfg.Strategy == config.RollNever {
-			*target.end, err = openPlain(path, target.header)
+			*target.end, err = openPlain(path, target.header, goOn)
 		} else {
-			*target.end, err = l.openPiped(path, target.header, cfg, log)
+			*target.end, err = l.openPiped(path, target.header, cfg, goOn, log)
 		}
 		if err != nil {
 			l.closeChildEnds()
@@ -47,8 +47,12 @@ func openLogs(dir, header string, cfg config.LogRolling, log *slog.Logger) (*log
 	return l, nil
 }
 
-func openPlain(path, header string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
+func openPlain(path, header string, goOn bool) (*os.File, error) {
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if !goOn {
+		flags |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +63,8 @@ func openPlain(path, header string) (*os.File, error) {
 	return f, nil
 }
 
-func (l *logFiles) openPiped(path, header string, cfg config.LogRolling, log *slog.Logger) (*os.File, error) {
-	file, err := openRolling(path, cfg, time.Now, log)
+func (l *logFiles) openPiped(path, header string, cfg config.LogRolling, goOn bool, log *slog.Logger) (*os.File, error) {
+	file, err := openRolling(path, cfg, goOn, time.Now, log)
 	if err != nil {
 		return nil, err
 	}

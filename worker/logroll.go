@@ -31,20 +31,28 @@ type rollingFile struct {
 	next time.Time // of the next roll by time
 }
 
-func openRolling(path string, cfg config.LogRolling, now func() time.Time, log *slog.Logger) (*rollingFile, error) {
+func openRolling(path string, cfg config.LogRolling, goOn bool, now func() time.Time, log *slog.Logger) (*rollingFile, error) {
 	r := &rollingFile{path: path, cfg: cfg, log: log, now: now}
-	if err := r.open(); err != nil {
+	empty := os.O_TRUNC
+	if goOn {
+		empty = 0
+	}
+	if err := r.open(empty); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *rollingFile) open() error {
-	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
+// open opens the present file; empty is os.O_TRUNC for a new one.
+func (r *rollingFile) open(empty int) error {
+	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|empty, 0o644)
 	if err != nil {
 		return err
 	}
 	r.f, r.size = f, 0
+	if st, err := f.Stat(); err == nil {
+		r.size = st.Size()
+	}
 	if r.cfg.Strategy == config.RollByTime {
 		r.next = r.now().Truncate(r.cfg.Interval).Add(r.cfg.Interval)
 	}
@@ -60,7 +68,7 @@ func (r *rollingFile) Write(p []byte) (int, error) {
 		}
 	}
 	if r.f == nil {
-		if err := r.open(); err != nil {
+		if err := r.open(os.O_TRUNC); err != nil {
 			return len(p), nil
 		}
 	}

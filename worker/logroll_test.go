@@ -31,7 +31,7 @@ func TestRollBySize(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 7e6, time.UTC)
-	r, err := openRolling(filepath.Join(dir, "stdout"), config.LogRolling{Strategy: config.RollBySize, MaxSize: 10, MaxRetainedFiles: 2},
+	r, err := openRolling(filepath.Join(dir, "stdout"), config.LogRolling{Strategy: config.RollBySize, MaxSize: 10, MaxRetainedFiles: 2}, false,
 		func() time.Time { return now }, quiet())
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestRollByTimeWithCompression(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := time.Date(2026, 1, 2, 3, 4, 30, 0, time.UTC)
-	r, err := openRolling(filepath.Join(dir, "stderr"), config.LogRolling{Strategy: config.RollByTime, Interval: time.Minute, Compress: true},
+	r, err := openRolling(filepath.Join(dir, "stderr"), config.LogRolling{Strategy: config.RollByTime, Interval: time.Minute, Compress: true}, false,
 		func() time.Time { return now }, quiet())
 	if err != nil {
 		t.Fatal(err)

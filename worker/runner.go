@@ -107,7 +107,7 @@ func (r *runner) start(dir string) (*process, error) {
 	quoted := quoteArgs(redactArgs(r.cfg.Redaction, launch.Args))
 	r.log.Info("launching executor", "command", quoted)
 
-	r.logs, err = openLogs(dir, launchHeader("Spark Executor Command", quoted), r.cfg.Logs, r.log)
+	r.logs, err = openLogs(dir, launchHeader("Spark Executor Command", quoted), r.cfg.Logs, false, r.log)
 	if err != nil {
 		return nil, err
 	}

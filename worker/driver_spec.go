@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DriverSpec says all there is to launch one attempt of a driver (Spark: DriverDescription).
+type DriverSpec struct {
+	ID        string
+	Attempt   int    // 1 for the first; a driver that its worker lost is given a higher one elsewhere
+	Resource  string // URL of the jar or program, "" for none; fetched into the driver's directory
+	Cores     int
+	MemoryMiB int
+	Supervise bool // start it again, here, when it ends with another exit code than 0
+	Command   Command
+	Resources map[string][]string // resource name -> addresses given to this driver
+	SparkHome string
+	Version   string // of the Spark release in SparkHome
+}
+
+// validate refuses specs that would reach outside the work directory or start a JVM that cannot run.
+func (s DriverSpec) validate() error {
+	switch {
+	case !isPathElement(s.ID):
+		return fmt.Errorf("driver id %q cannot name a directory", s.ID)
+	case s.MemoryMiB < 1:
+		return fmt.Errorf("driver %s asks for %d MiB, at least 1 is needed", s.ID, s.MemoryMiB)
+	case s.Command.MainClass == "":
+		return fmt.Errorf("driver %s has no main class to run", s.ID)
+	case s.SparkHome == "":
+		return fmt.Errorf("driver %s has no Spark home chosen", s.ID)
+	}
+	return nil
+}
+
+// DriverState is a driver's state as its worker sees it (org.apache.spark.deploy.master.DriverState).
+type DriverState int
+
+// The states of a driver on its worker.
+const (
+	DriverRunning  DriverState = iota // from the launch on: while it is fetched, run, or waits to be run again
+	DriverFinished                    // exit code 0, even if a kill was asked for
+	DriverKilled
+	DriverFailed // any other exit code
+	DriverError  // it could not be run
+)
+
+// String gives Spark's name.
+func (s DriverState) String() string {
+	return [...]string{"RUNNING", "FINISHED", "KILLED", "FAILED", "ERROR"}[s]
+}
+
+// Final tells whether a driver in this state is over.
+func (s DriverState) Final() bool { return s != DriverRunning }
+
+// DriverReport is what a worker says of one attempt of a driver.
+type DriverReport struct {
+	ID      string
+	Attempt int
+	State   DriverState
+	Message string // why, where that is known; of ERROR always
+	At      time.Time
+}
+
+// errSuperseded is why an attempt ends for which a later one is launched.
+var errSuperseded = errors.New("a later attempt of this driver was launched")

@@ -1,0 +1,225 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/firesteel/firesteel/config"
+)
+
+// DriversConfig configures Drivers.
+type DriversConfig struct {
+	WorkDir    string // absolute and there
+	Identity   Identity
+	Env        config.Env // environment that drivers inherit
+	Redaction  *regexp.Regexp
+	AuthSecret string
+	NodeSSL    map[string]string
+	Logs       config.LogRolling
+	KillGrace  time.Duration // spark.worker.driverTerminateTimeout; default 10 s
+	// MaxBackOff bounds the wait before a supervised driver is run again; default 60 s. (Spark's has no bound.)
+	MaxBackOff time.Duration
+	Retained   int // finished, acknowledged drivers that are remembered; default 1000 (spark.worker.ui.retainedDrivers)
+	// Fetch brings a driver's resource into its directory and gives the file's path. Required.
+	Fetch func(ctx context.Context, url, dir string) (path string, err error)
+	// OnReport receives every report, for one driver in order. It must not call Start. Required.
+	OnReport func(DriverReport)
+	Spawner  *Spawner // starts the processes; not closed here
+	Logger   *slog.Logger
+}
+
+// Drivers runs the drivers of one worker. At most one attempt of a driver is alive here at any time.
+type Drivers struct {
+	cfg DriversConfig
+	log *slog.Logger
+	run func(*driverRunner) (DriverState, string)
+
+	mu      sync.Mutex
+	closing bool
+	entries map[string]*driverEntry // by id: the latest attempt
+	acked   []string                // oldest first
+	seq     int
+	wg      sync.WaitGroup
+}
+
+type driverEntry struct {
+	info  DriverInfo
+	seq   int
+	acked bool
+	end   context.CancelCauseFunc
+	over  chan struct{} // closed after the final report
+}
+
+// DriverInfo is one driver as the pages show it.
+type DriverInfo struct {
+	Spec    DriverSpec
+	Report  DriverReport
+	Started time.Time
+}
+
+// NewDrivers makes a worker's drivers.
+func NewDrivers(cfg DriversConfig) (*Drivers, error) {
+	if cfg.OnReport == nil || cfg.Fetch == nil || cfg.Spawner == nil {
+		return nil, errors.New("drivers: OnReport, Fetch and Spawner are required")
+	}
+	cfg.KillGrace = cmp.Or(cfg.KillGrace, defaultKillGrace)
+	cfg.MaxBackOff = max(cmp.Or(cfg.MaxBackOff, time.Minute), firstBackOff)
+	cfg.Retained = cmp.Or(cfg.Retained, 1000)
+	return &Drivers{
+		cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), entries: map[string]*driverEntry{}, run: (*driverRunner).run,
+	}, nil
+}
+
+// Start launches an attempt and returns at once; how it goes comes by OnReport. An attempt that is known is not launched
+// again, its state is reported again; one that is older than the known one is reported KILLED. A newer one ends the older
+// before it starts.
+func (d *Drivers) Start(spec DriverSpec) {
+	d.mu.Lock()
+	known := d.entries[spec.ID]
+	switch {
+	case known != nil && spec.Attempt == known.info.Spec.Attempt:
+		report := known.info.Report
+		d.mu.Unlock()
+		d.cfg.OnReport(report)
+		return
+	case known != nil && spec.Attempt < known.info.Spec.Attempt:
+		d.mu.Unlock()
+		d.refuse(spec, errSuperseded.Error())
+		return
+	case d.closing:
+		d.mu.Unlock()
+		d.refuse(spec, "Worker shutting down")
+		return
+	}
+	now := time.Now()
+	ctx, end := context.WithCancelCause(context.Background())
+	d.seq++
+	ent := &driverEntry{seq: d.seq, end: end, over: make(chan struct{}), info: DriverInfo{
+		Spec: spec, Started: now, Report: DriverReport{ID: spec.ID, Attempt: spec.Attempt, State: DriverRunning, At: now},
+	}}
+	d.entries[spec.ID] = ent
+	d.wg.Add(1)
+	report := ent.info.Report
+	d.mu.Unlock()
+	go func() {
+		defer d.wg.Done()
+		if known != nil {
+			known.end(errSuperseded)
+			<-known.over
+		}
+		d.cfg.OnReport(report)
+		d.follow(ctx, ent)
+	}()
+}
+
+func (d *Drivers) refuse(spec DriverSpec, why string) {
+	d.cfg.OnReport(DriverReport{ID: spec.ID, Attempt: spec.Attempt, State: DriverKilled, Message: why, At: time.Now()})
+}
+
+func (d *Drivers) follow(ctx context.Context, ent *driverEntry) {
+	defer close(ent.over)
+	r := &driverRunner{
+		spec: ent.info.Spec, cfg: &d.cfg, spawn: d.cfg.Spawner, ctx: ctx,
+		log: d.log.With("driver", ent.info.Spec.ID, "attempt", ent.info.Spec.Attempt),
+	}
+	r.start = r.process
+	state, message := d.run(r)
+	d.mu.Lock()
+	rep := &ent.info.Report
+	rep.State, rep.Message, rep.At = state, message, time.Now()
+	out := *rep
+	d.mu.Unlock()
+	d.cfg.OnReport(out)
+}
+
+// Kill asks a driver to end, with a reason for its final report. It tells whether the driver was there and not over.
+func (d *Drivers) Kill(id, reason string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ent, ok := d.entries[id]
+	if !ok || ent.info.Report.State.Final() {
+		return false
+	}
+	ent.end(errors.New(reason))
+	return true
+}
+
+// KillSupervised ends the drivers that a master may launch elsewhere, now that none can be asked.
+func (d *Drivers) KillSupervised(reason string) {
+	for _, info := range d.Running() {
+		if info.Spec.Supervise {
+			d.Kill(info.Spec.ID, reason)
+		}
+	}
+}
+
+// List gives the present state of every driver that runs or whose end was not acknowledged, in order of launch.
+func (d *Drivers) List() []DriverReport {
+	var out []DriverReport
+	for _, info := range d.infos(func(e *driverEntry) bool { return !e.acked }) {
+		out = append(out, info.Report)
+	}
+	return out
+}
+
+// Running gives the drivers that are not over, Finished those that are and are remembered, in order of launch.
+func (d *Drivers) Running() []DriverInfo {
+	return d.infos(func(e *driverEntry) bool { return !e.info.Report.State.Final() })
+}
+
+// Finished: see Running.
+func (d *Drivers) Finished() []DriverInfo {
+	return d.infos(func(e *driverEntry) bool { return e.info.Report.State.Final() })
+}
+
+func (d *Drivers) infos(want func(*driverEntry) bool) []DriverInfo {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var chosen []*driverEntry
+	for _, ent := range d.entries {
+		if want(ent) {
+			chosen = append(chosen, ent)
+		}
+	}
+	slices.SortFunc(chosen, func(a, b *driverEntry) int { return cmp.Compare(a.seq, b.seq) })
+	out := make([]DriverInfo, len(chosen))
+	for i, ent := range chosen {
+		out[i] = ent.info
+	}
+	return out
+}
+
+// Ack says that the master has the final report of an attempt. It leaves List, but is remembered for a while.
+func (d *Drivers) Ack(id string, attempt int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ent, ok := d.entries[id]
+	if !ok || ent.acked || ent.info.Spec.Attempt != attempt || !ent.info.Report.State.Final() {
+		return
+	}
+	ent.acked = true
+	d.acked = append(d.acked, id)
+	for len(d.acked) > d.cfg.Retained {
+		if old := d.entries[d.acked[0]]; old != nil && old.acked {
+			delete(d.entries, d.acked[0])
+		}
+		d.acked = d.acked[1:]
+	}
+}
+
+// Close refuses new launches, ends what runs and waits for the final reports.
+func (d *Drivers) Close() {
+	d.mu.Lock()
+	d.closing = true
+	for _, ent := range d.entries {
+		ent.end(errors.New("Worker shutting down"))
+	}
+	d.mu.Unlock()
+	d.wg.Wait()
+}
