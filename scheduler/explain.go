@@ -17,8 +17,43 @@ type Unplaced struct {
 	DriverID string // or of a driver
 	// Never is set where no worker that the cluster has now could take it even if it were empty.
 	Never  bool
+	Cause  Cause
+	Build  string // what it needs of a worker
 	Reason string // for a person to read
 }
+
+// Cause is what stands between a need and the workers.
+type Cause uint8
+
+const (
+	// WaitsForRoom: there are workers that could take it, and they are taken.
+	WaitsForRoom Cause = iota
+	// NoWorkers: none is ALIVE.
+	NoWorkers
+	// NoRelease: no ALIVE worker runs its release of Spark.
+	NoRelease
+	// TooLarge: those that do have less in all than one executor asks for.
+	TooLarge
+	// InDoubt: those that could take it are suspects, or have not shown yet what they run.
+	InDoubt
+	// TooManyDrivers: spark.deploy.maxDrivers run.
+	TooManyDrivers
+)
+
+var causes = [...]string{
+	WaitsForRoom: "WAITS_FOR_ROOM", NoWorkers: "NO_WORKERS", NoRelease: "NO_RELEASE", TooLarge: "TOO_LARGE", InDoubt: "IN_DOUBT", TooManyDrivers: "TOO_MANY_DRIVERS",
+}
+
+// String is the cause's name.
+func (c Cause) String() string {
+	if int(c) >= len(causes) {
+		return fmt.Sprintf("Cause(%d)", uint8(c))
+	}
+	return causes[c]
+}
+
+// Nowhere tells whether nothing but a change of the cluster's workers can help.
+func (c Cause) Nowhere() bool { return c == NoWorkers || c == NoRelease || c == TooLarge }
 
 // driverUnplaced notes a driver where Master.schedule warns: always in first-fit mode; where drivers are spread, only if
 // there is an idle worker and the driver does not fit even there.
@@ -27,7 +62,7 @@ func (p *pass) driverUnplaced(v *view, d *fsm.Driver, n *need) {
 		return
 	}
 	u := Unplaced{DriverID: d.ID}
-	u.Reason, u.Never = why(p.state, p.in.Exclude, n)
+	u.explain(p.state, p.in.Exclude, n)
 	p.out.Unplaced = append(p.out.Unplaced, u)
 }
 
@@ -63,7 +98,7 @@ func appUnplaced(out []Unplaced, s *fsm.State, exclude func(string) bool, a *fsm
 			continue
 		}
 		u := Unplaced{AppID: a.ID, Profile: a.Profiles[i].ID}
-		u.Reason, u.Never = why(s, exclude, &d.need)
+		u.explain(s, exclude, &d.need)
 		out = append(out, u)
 	}
 	return out
@@ -105,17 +140,59 @@ func explainDrivers(s *fsm.State, set Settings, in Input, plan fsm.ApplyPlan) (o
 		}
 		u := Unplaced{DriverID: d.ID}
 		n := driverNeed(d)
-		u.Reason, u.Never = why(s, in.Exclude, &n)
+		u.explain(s, in.Exclude, &n)
 		if !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
-			u.Reason = fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
+			u.Cause, u.Reason = TooManyDrivers, fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
 		}
 		out = append(out, u)
 	}
 	return out
 }
 
-// why says what stands between a need and the workers. never: no worker could take it even if it were empty.
-func why(s *fsm.State, exclude func(string) bool, n *need) (reason string, never bool) {
+// Stuck tells of every application's profile that wants executors and has none, and of every waiting driver, what stands
+// between it and the workers. It looks at the workers once for each kind of need, so it is fit to be asked every second
+// where many wait for the same; unlike Explain it makes no plan, and so tells of a need that the next pass would meet
+// that it waits for room.
+func Stuck(s *fsm.State, exclude func(workerID string) bool) []Unplaced {
+	st := stuck{state: s, exclude: exclude, known: map[string]Unplaced{}}
+	for d := range s.WaitingDrivers() {
+		n := driverNeed(d)
+		st.add(Unplaced{DriverID: d.ID}, &n)
+	}
+	for a := range s.WantingApps() {
+		for i := range a.Profiles {
+			prof := &a.Profiles[i]
+			if d := demandOf(a, prof, a.CoresLeft()); prof.Live == 0 && d.slots > 0 && d.coresLeft >= d.cores {
+				st.add(Unplaced{AppID: a.ID, Profile: prof.ID}, &d.need)
+			}
+		}
+	}
+	return st.out
+}
+
+// stuck remembers what was found out for one kind of need.
+type stuck struct {
+	state   *fsm.State
+	exclude func(string) bool
+	known   map[string]Unplaced
+	scratch view
+	out     []Unplaced
+}
+
+func (st *stuck) add(u Unplaced, n *need) {
+	key := st.scratch.signature(n)
+	found, ok := st.known[string(key)]
+	if !ok {
+		found.explain(st.state, st.exclude, n)
+		st.known[string(key)] = found
+	}
+	u.Never, u.Cause, u.Build, u.Reason = found.Never, found.Cause, found.Build, found.Reason
+	st.out = append(st.out, u)
+}
+
+// explain says what stands between a need and the workers.
+func (u *Unplaced) explain(s *fsm.State, exclude func(string) bool, n *need) {
+	u.Build = n.build
 	alive, run, large, doubted := 0, 0, 0, 0
 	maxCores, maxMemory := 0, 0
 	for w := range s.Workers() {
@@ -138,15 +215,17 @@ func why(s *fsm.State, exclude func(string) bool, n *need) (reason string, never
 	}
 	switch {
 	case alive == 0:
-		return "no worker is ALIVE", false
+		u.Cause, u.Reason = NoWorkers, "no worker is ALIVE"
 	case run == 0:
-		return fmt.Sprintf("no worker runs Spark build %s (%d workers are ALIVE)", n.build, alive), true
+		u.Cause, u.Reason = NoRelease, fmt.Sprintf("no worker runs Spark build %s (%d workers are ALIVE)", n.build, alive)
 	case large == 0:
-		return fmt.Sprintf("asks for %s on one worker; no worker has that (most cores %d, most memory %d MiB)", n, maxCores, maxMemory), true
+		u.Cause, u.Reason = TooLarge, fmt.Sprintf("asks for %s on one worker; no worker has that (most cores %d, most memory %d MiB)", n, maxCores, maxMemory)
 	case doubted == large:
-		return fmt.Sprintf("the %d workers that are large enough are suspects, or have not said yet what they run", large), false
+		u.Cause, u.Reason = InDoubt, fmt.Sprintf("the %d workers that are large enough are suspects, or have not said yet what they run", large)
+	default:
+		u.Cause, u.Reason = WaitsForRoom, fmt.Sprintf("waits for room: asks for %s on one worker, %d of %d ALIVE workers are large enough", n, large, alive)
 	}
-	return fmt.Sprintf("waits for room: asks for %s on one worker, %d of %d ALIVE workers are large enough", n, large, alive), false
+	u.Never = u.Cause == NoRelease || u.Cause == TooLarge
 }
 
 func ownsResources(w *fsm.Worker, needs []fsm.ResourceAmount) bool {

@@ -104,3 +104,44 @@ func TestHeadDoesNotBlock(t *testing.T) {
 		t.Error("the small application waits behind the large one")
 	}
 }
+
+// TestStuck: each application without an executor is told of with its own reason, and one that has an executor is not.
+func TestStuck(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings())
+	served := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: fsm.Unlimited}, fsm.Unlimited)
+	if got := scheduler.Stuck(c.state(), nil); len(got) != 1 || got[0].AppID != served || got[0].Cause != scheduler.NoWorkers || got[0].Never {
+		t.Errorf("without workers: %+v", got)
+	}
+	c.worker("w1", 2, 1024)
+	c.pass()
+	room := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 1}, 1)
+	large := c.app(fsm.Profile{Cores: 3, MemoryMB: 256, Target: 1}, 3)
+	fat := c.app(fsm.Profile{Cores: 1, MemoryMB: 2048, Target: 1}, 1)
+	gpu := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 1, Resources: []fsm.ResourceAmount{{Name: "gpu", Amount: 1}}}, 1)
+	other := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 1}, 1, func(a *fsm.App) { a.Build = "other" })
+	same := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 1}, 1, func(a *fsm.App) { a.Build = "other" })
+	c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 0}, 1) // wants none
+	driver := c.driver(fsm.Driver{Cores: 9, MemoryMB: 128})
+	want := []struct {
+		app, driver string
+		cause       scheduler.Cause
+	}{
+		{"", driver, scheduler.TooLarge}, {room, "", scheduler.WaitsForRoom}, {large, "", scheduler.TooLarge}, {fat, "", scheduler.TooLarge}, {gpu, "", scheduler.TooLarge},
+		{other, "", scheduler.NoRelease}, {same, "", scheduler.NoRelease},
+	}
+	got := scheduler.Stuck(c.state(), nil)
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i, u := range got {
+		w := want[i]
+		if u.AppID != w.app || u.DriverID != w.driver || u.Cause != w.cause || u.Reason == "" || u.Never != w.cause.Nowhere() {
+			t.Errorf("%d: got %+v, want %+v", i, u, w)
+		}
+	}
+	all := func(string) bool { return true }
+	if got := scheduler.Stuck(c.state(), all); got[1].Cause != scheduler.InDoubt || got[1].Never {
+		t.Errorf("with the worker in doubt: %+v", got[1])
+	}
+}
