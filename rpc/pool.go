@@ -49,6 +49,23 @@ func NewConn(addr string) (*grpc.ClientConn, error) {
 }
 
 func (p *Pool) masters(addr string) (clusterpb.MastersClient, error) {
+	c, err := p.conn(addr)
+	if err != nil {
+		return nil, err
+	}
+	return clusterpb.NewMastersClient(c), nil
+}
+
+// Quorum speaks to the master at addr about the masters.
+func (p *Pool) Quorum(addr string) (clusterpb.QuorumClient, error) {
+	c, err := p.conn(addr)
+	if err != nil {
+		return nil, err
+	}
+	return clusterpb.NewQuorumClient(c), nil
+}
+
+func (p *Pool) conn(addr string) (*grpc.ClientConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -62,7 +79,7 @@ func (p *Pool) masters(addr string) (clusterpb.MastersClient, error) {
 		}
 		p.conns[addr] = c
 	}
-	return clusterpb.NewMastersClient(c), nil
+	return c, nil
 }
 
 // Close ends all connections.

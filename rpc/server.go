@@ -51,6 +51,7 @@ type Master interface {
 type ServerConfig struct {
 	Master  Master
 	Workers clusterpb.WorkersServer
+	Quorum  clusterpb.QuorumServer // nil: not served
 }
 
 // Server serves a master's gRPC port.
@@ -72,6 +73,9 @@ func NewServer(cfg ServerConfig) *Server {
 	)}
 	clusterpb.RegisterMastersServer(s.grpc, &masters{m: cfg.Master})
 	clusterpb.RegisterWorkersServer(s.grpc, cfg.Workers)
+	if cfg.Quorum != nil {
+		clusterpb.RegisterQuorumServer(s.grpc, cfg.Quorum)
+	}
 	return s
 }
 

@@ -705,6 +705,891 @@ func (x *NotLeader) GetTerm() uint64 {
 	return 0
 }
 
+type StandingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingRequest) Reset() {
+	*x = StandingRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingRequest) ProtoMessage() {}
+
+func (x *StandingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingRequest.ProtoReflect.Descriptor instead.
+func (*StandingRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StandingRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type StandingReply struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	// The master is part of the Raft configuration.
+	Member bool `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"`
+	// An operator took it out.
+	Removed bool `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	// What was committed when this was answered.
+	Index         uint64 `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StandingReply) Reset() {
+	*x = StandingReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StandingReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StandingReply) ProtoMessage() {}
+
+func (x *StandingReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StandingReply.ProtoReflect.Descriptor instead.
+func (*StandingReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StandingReply) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+func (x *StandingReply) GetMember() bool {
+	if x != nil {
+		return x.Member
+	}
+	return false
+}
+
+func (x *StandingReply) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
+func (x *StandingReply) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+type PositionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	ClusterId     string                 `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PositionRequest) Reset() {
+	*x = PositionRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PositionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PositionRequest) ProtoMessage() {}
+
+func (x *PositionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PositionRequest.ProtoReflect.Descriptor instead.
+func (*PositionRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PositionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PositionRequest) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+type PositionReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Since it last heard of a leader; negative: never.
+	LastContactMs int64 `protobuf:"zigzag64,1,opt,name=last_contact_ms,json=lastContactMs,proto3" json:"last_contact_ms,omitempty"`
+	// Of its newest log entry.
+	LastTerm      uint64 `protobuf:"varint,2,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	LastIndex     uint64 `protobuf:"varint,3,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PositionReply) Reset() {
+	*x = PositionReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PositionReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PositionReply) ProtoMessage() {}
+
+func (x *PositionReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PositionReply.ProtoReflect.Descriptor instead.
+func (*PositionReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PositionReply) GetLastContactMs() int64 {
+	if x != nil {
+		return x.LastContactMs
+	}
+	return 0
+}
+
+func (x *PositionReply) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
+}
+
+func (x *PositionReply) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+type ListMastersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answered here or with NotLeader, not by asking the leader.
+	Here          bool `protobuf:"varint,1,opt,name=here,proto3" json:"here,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMastersRequest) Reset() {
+	*x = ListMastersRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMastersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMastersRequest) ProtoMessage() {}
+
+func (x *ListMastersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMastersRequest.ProtoReflect.Descriptor instead.
+func (*ListMastersRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListMastersRequest) GetHere() bool {
+	if x != nil {
+		return x.Here
+	}
+	return false
+}
+
+type ListMastersReply struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	LeaderId  string                 `protobuf:"bytes,2,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
+	Term      uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	Healthy   bool                   `protobuf:"varint,4,opt,name=healthy,proto3" json:"healthy,omitempty"`
+	// Voters that may fail now without loss of the quorum.
+	FailureTolerance int32 `protobuf:"varint,5,opt,name=failure_tolerance,json=failureTolerance,proto3" json:"failure_tolerance,omitempty"`
+	// How many should vote; further members are spares.
+	Voters        int32           `protobuf:"varint,6,opt,name=voters,proto3" json:"voters,omitempty"`
+	Masters       []*MasterMember `protobuf:"bytes,7,rep,name=masters,proto3" json:"masters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMastersReply) Reset() {
+	*x = ListMastersReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMastersReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMastersReply) ProtoMessage() {}
+
+func (x *ListMastersReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMastersReply.ProtoReflect.Descriptor instead.
+func (*ListMastersReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListMastersReply) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+func (x *ListMastersReply) GetLeaderId() string {
+	if x != nil {
+		return x.LeaderId
+	}
+	return ""
+}
+
+func (x *ListMastersReply) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ListMastersReply) GetHealthy() bool {
+	if x != nil {
+		return x.Healthy
+	}
+	return false
+}
+
+func (x *ListMastersReply) GetFailureTolerance() int32 {
+	if x != nil {
+		return x.FailureTolerance
+	}
+	return 0
+}
+
+func (x *ListMastersReply) GetVoters() int32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *ListMastersReply) GetMasters() []*MasterMember {
+	if x != nil {
+		return x.Masters
+	}
+	return nil
+}
+
+type MasterMember struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	RaftAddress string                 `protobuf:"bytes,2,opt,name=raft_address,json=raftAddress,proto3" json:"raft_address,omitempty"`
+	Voter       bool                   `protobuf:"varint,3,opt,name=voter,proto3" json:"voter,omitempty"`
+	Leader      bool                   `protobuf:"varint,4,opt,name=leader,proto3" json:"leader,omitempty"`
+	Healthy     bool                   `protobuf:"varint,5,opt,name=healthy,proto3" json:"healthy,omitempty"`
+	// When it became so, or ceased to be, in this term: milliseconds since the epoch.
+	SinceMs       int64  `protobuf:"varint,6,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	LastContactMs int64  `protobuf:"zigzag64,7,opt,name=last_contact_ms,json=lastContactMs,proto3" json:"last_contact_ms,omitempty"`
+	LastTerm      uint64 `protobuf:"varint,8,opt,name=last_term,json=lastTerm,proto3" json:"last_term,omitempty"`
+	LastIndex     uint64 `protobuf:"varint,9,opt,name=last_index,json=lastIndex,proto3" json:"last_index,omitempty"`
+	// Entries behind the leader.
+	Lag uint64 `protobuf:"varint,10,opt,name=lag,proto3" json:"lag,omitempty"`
+	// Why its position is not known.
+	Problem       string `protobuf:"bytes,11,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MasterMember) Reset() {
+	*x = MasterMember{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MasterMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MasterMember) ProtoMessage() {}
+
+func (x *MasterMember) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MasterMember.ProtoReflect.Descriptor instead.
+func (*MasterMember) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MasterMember) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MasterMember) GetRaftAddress() string {
+	if x != nil {
+		return x.RaftAddress
+	}
+	return ""
+}
+
+func (x *MasterMember) GetVoter() bool {
+	if x != nil {
+		return x.Voter
+	}
+	return false
+}
+
+func (x *MasterMember) GetLeader() bool {
+	if x != nil {
+		return x.Leader
+	}
+	return false
+}
+
+func (x *MasterMember) GetHealthy() bool {
+	if x != nil {
+		return x.Healthy
+	}
+	return false
+}
+
+func (x *MasterMember) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *MasterMember) GetLastContactMs() int64 {
+	if x != nil {
+		return x.LastContactMs
+	}
+	return 0
+}
+
+func (x *MasterMember) GetLastTerm() uint64 {
+	if x != nil {
+		return x.LastTerm
+	}
+	return 0
+}
+
+func (x *MasterMember) GetLastIndex() uint64 {
+	if x != nil {
+		return x.LastIndex
+	}
+	return 0
+}
+
+func (x *MasterMember) GetLag() uint64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+func (x *MasterMember) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type RemoveMasterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Also where the rest were no quorum as far as the leader sees.
+	Force         bool `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"`
+	Here          bool `protobuf:"varint,3,opt,name=here,proto3" json:"here,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMasterRequest) Reset() {
+	*x = RemoveMasterRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMasterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMasterRequest) ProtoMessage() {}
+
+func (x *RemoveMasterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMasterRequest.ProtoReflect.Descriptor instead.
+func (*RemoveMasterRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RemoveMasterRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RemoveMasterRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+func (x *RemoveMasterRequest) GetHere() bool {
+	if x != nil {
+		return x.Here
+	}
+	return false
+}
+
+type RemoveMasterReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveMasterReply) Reset() {
+	*x = RemoveMasterReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveMasterReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveMasterReply) ProtoMessage() {}
+
+func (x *RemoveMasterReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveMasterReply.ProtoReflect.Descriptor instead.
+func (*RemoveMasterReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{21}
+}
+
+type TransferLeadershipRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: whoever is furthest.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Here          bool   `protobuf:"varint,2,opt,name=here,proto3" json:"here,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferLeadershipRequest) Reset() {
+	*x = TransferLeadershipRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferLeadershipRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferLeadershipRequest) ProtoMessage() {}
+
+func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferLeadershipRequest.ProtoReflect.Descriptor instead.
+func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *TransferLeadershipRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TransferLeadershipRequest) GetHere() bool {
+	if x != nil {
+		return x.Here
+	}
+	return false
+}
+
+type TransferLeadershipReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	LeaderId      string                 `protobuf:"bytes,1,opt,name=leader_id,json=leaderId,proto3" json:"leader_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransferLeadershipReply) Reset() {
+	*x = TransferLeadershipReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransferLeadershipReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransferLeadershipReply) ProtoMessage() {}
+
+func (x *TransferLeadershipReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransferLeadershipReply.ProtoReflect.Descriptor instead.
+func (*TransferLeadershipReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *TransferLeadershipReply) GetLeaderId() string {
+	if x != nil {
+		return x.LeaderId
+	}
+	return ""
+}
+
+type AutopilotSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many masters vote, odd; 0 leaves it as it is.
+	Voters int32 `protobuf:"varint,1,opt,name=voters,proto3" json:"voters,omitempty"`
+	// How long a spare must have been healthy before it may vote; 0 is the default.
+	StabilizationMs int64 `protobuf:"varint,2,opt,name=stabilization_ms,json=stabilizationMs,proto3" json:"stabilization_ms,omitempty"`
+	// How long a voter must have been unhealthy before a spare takes its place; 0 is the default.
+	DeadAfterMs int64 `protobuf:"varint,3,opt,name=dead_after_ms,json=deadAfterMs,proto3" json:"dead_after_ms,omitempty"`
+	// Watch, and change nothing.
+	Off           bool `protobuf:"varint,4,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotSettings) Reset() {
+	*x = AutopilotSettings{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotSettings) ProtoMessage() {}
+
+func (x *AutopilotSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotSettings.ProtoReflect.Descriptor instead.
+func (*AutopilotSettings) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *AutopilotSettings) GetVoters() int32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *AutopilotSettings) GetStabilizationMs() int64 {
+	if x != nil {
+		return x.StabilizationMs
+	}
+	return 0
+}
+
+func (x *AutopilotSettings) GetDeadAfterMs() int64 {
+	if x != nil {
+		return x.DeadAfterMs
+	}
+	return 0
+}
+
+func (x *AutopilotSettings) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+type GetAutopilotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAutopilotRequest) Reset() {
+	*x = GetAutopilotRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAutopilotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAutopilotRequest) ProtoMessage() {}
+
+func (x *GetAutopilotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAutopilotRequest.ProtoReflect.Descriptor instead.
+func (*GetAutopilotRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{25}
+}
+
+type SetAutopilotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *AutopilotSettings     `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAutopilotRequest) Reset() {
+	*x = SetAutopilotRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAutopilotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAutopilotRequest) ProtoMessage() {}
+
+func (x *SetAutopilotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAutopilotRequest.ProtoReflect.Descriptor instead.
+func (*SetAutopilotRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SetAutopilotRequest) GetSettings() *AutopilotSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type AutopilotReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *AutopilotSettings     `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutopilotReply) Reset() {
+	*x = AutopilotReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutopilotReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutopilotReply) ProtoMessage() {}
+
+func (x *AutopilotReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutopilotReply.ProtoReflect.Descriptor instead.
+func (*AutopilotReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *AutopilotReply) GetSettings() *AutopilotSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 type WorkerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -721,7 +1606,7 @@ type WorkerMessage struct {
 
 func (x *WorkerMessage) Reset() {
 	*x = WorkerMessage{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[13]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +1618,7 @@ func (x *WorkerMessage) String() string {
 func (*WorkerMessage) ProtoMessage() {}
 
 func (x *WorkerMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[13]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +1631,7 @@ func (x *WorkerMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerMessage.ProtoReflect.Descriptor instead.
 func (*WorkerMessage) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{13}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WorkerMessage) GetMessage() isWorkerMessage_Message {
@@ -861,7 +1746,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[14]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1758,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[14]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1771,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{14}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Hello) GetId() string {
@@ -997,7 +1882,7 @@ type SparkHome struct {
 
 func (x *SparkHome) Reset() {
 	*x = SparkHome{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[15]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1894,7 @@ func (x *SparkHome) String() string {
 func (*SparkHome) ProtoMessage() {}
 
 func (x *SparkHome) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[15]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1907,7 @@ func (x *SparkHome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SparkHome.ProtoReflect.Descriptor instead.
 func (*SparkHome) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{15}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SparkHome) GetVersion() string {
@@ -1048,7 +1933,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[16]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1945,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[16]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1958,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{16}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -1096,7 +1981,7 @@ type ExecutorReport struct {
 
 func (x *ExecutorReport) Reset() {
 	*x = ExecutorReport{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[17]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1993,7 @@ func (x *ExecutorReport) String() string {
 func (*ExecutorReport) ProtoMessage() {}
 
 func (x *ExecutorReport) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[17]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +2006,7 @@ func (x *ExecutorReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutorReport.ProtoReflect.Descriptor instead.
 func (*ExecutorReport) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{17}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExecutorReport) GetAppId() string {
@@ -1167,7 +2052,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[18]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +2064,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[18]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +2077,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{18}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{33}
 }
 
 type Decommissioning struct {
@@ -1203,7 +2088,7 @@ type Decommissioning struct {
 
 func (x *Decommissioning) Reset() {
 	*x = Decommissioning{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[19]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +2100,7 @@ func (x *Decommissioning) String() string {
 func (*Decommissioning) ProtoMessage() {}
 
 func (x *Decommissioning) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[19]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +2113,7 @@ func (x *Decommissioning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decommissioning.ProtoReflect.Descriptor instead.
 func (*Decommissioning) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{19}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{34}
 }
 
 // Goodbye: the worker is stopping and has ended all that it ran.
@@ -1241,7 +2126,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[20]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +2138,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[20]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +2151,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{20}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Goodbye) GetReason() string {
@@ -1295,7 +2180,7 @@ type MasterMessage struct {
 
 func (x *MasterMessage) Reset() {
 	*x = MasterMessage{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[21]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +2192,7 @@ func (x *MasterMessage) String() string {
 func (*MasterMessage) ProtoMessage() {}
 
 func (x *MasterMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[21]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +2205,7 @@ func (x *MasterMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterMessage.ProtoReflect.Descriptor instead.
 func (*MasterMessage) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{21}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MasterMessage) GetTerm() uint64 {
@@ -1444,7 +2329,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[22]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +2341,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[22]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +2354,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{22}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Welcome) GetLeaderId() string {
@@ -1517,7 +2402,7 @@ type LaunchExecutor struct {
 
 func (x *LaunchExecutor) Reset() {
 	*x = LaunchExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[23]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1529,7 +2414,7 @@ func (x *LaunchExecutor) String() string {
 func (*LaunchExecutor) ProtoMessage() {}
 
 func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[23]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1542,7 +2427,7 @@ func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchExecutor.ProtoReflect.Descriptor instead.
 func (*LaunchExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{23}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LaunchExecutor) GetAppId() string {
@@ -1611,7 +2496,7 @@ type KillExecutor struct {
 
 func (x *KillExecutor) Reset() {
 	*x = KillExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[24]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +2508,7 @@ func (x *KillExecutor) String() string {
 func (*KillExecutor) ProtoMessage() {}
 
 func (x *KillExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[24]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +2521,7 @@ func (x *KillExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KillExecutor.ProtoReflect.Descriptor instead.
 func (*KillExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{24}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *KillExecutor) GetAppId() string {
@@ -1662,7 +2547,7 @@ type ApplicationFinished struct {
 
 func (x *ApplicationFinished) Reset() {
 	*x = ApplicationFinished{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[25]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +2559,7 @@ func (x *ApplicationFinished) String() string {
 func (*ApplicationFinished) ProtoMessage() {}
 
 func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[25]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +2572,7 @@ func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplicationFinished.ProtoReflect.Descriptor instead.
 func (*ApplicationFinished) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{25}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ApplicationFinished) GetAppId() string {
@@ -1709,7 +2594,7 @@ type ExecutorAck struct {
 
 func (x *ExecutorAck) Reset() {
 	*x = ExecutorAck{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[26]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1721,7 +2606,7 @@ func (x *ExecutorAck) String() string {
 func (*ExecutorAck) ProtoMessage() {}
 
 func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[26]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1734,7 +2619,7 @@ func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutorAck.ProtoReflect.Descriptor instead.
 func (*ExecutorAck) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{26}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExecutorAck) GetAppId() string {
@@ -1766,7 +2651,7 @@ type DecommissionWorker struct {
 
 func (x *DecommissionWorker) Reset() {
 	*x = DecommissionWorker{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[27]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +2663,7 @@ func (x *DecommissionWorker) String() string {
 func (*DecommissionWorker) ProtoMessage() {}
 
 func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[27]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +2676,7 @@ func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecommissionWorker.ProtoReflect.Descriptor instead.
 func (*DecommissionWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{27}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 var File_rpc_clusterpb_cluster_proto protoreflect.FileDescriptor
@@ -1830,7 +2715,69 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\tNotLeader\x12\x1b\n" +
 	"\tleader_id\x18\x01 \x01(\tR\bleaderId\x12,\n" +
 	"\x12leader_rpc_address\x18\x02 \x01(\tR\x10leaderRpcAddress\x12\x12\n" +
-	"\x04term\x18\x03 \x01(\x04R\x04term\"\xe2\x02\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\"!\n" +
+	"\x0fStandingRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"v\n" +
+	"\rStandingReply\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\bR\x06member\x12\x18\n" +
+	"\aremoved\x18\x03 \x01(\bR\aremoved\x12\x14\n" +
+	"\x05index\x18\x04 \x01(\x04R\x05index\"@\n" +
+	"\x0fPositionRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\"s\n" +
+	"\rPositionReply\x12&\n" +
+	"\x0flast_contact_ms\x18\x01 \x01(\x12R\rlastContactMs\x12\x1b\n" +
+	"\tlast_term\x18\x02 \x01(\x04R\blastTerm\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\x03 \x01(\x04R\tlastIndex\"(\n" +
+	"\x12ListMastersRequest\x12\x12\n" +
+	"\x04here\x18\x01 \x01(\bR\x04here\"\xff\x01\n" +
+	"\x10ListMastersReply\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1b\n" +
+	"\tleader_id\x18\x02 \x01(\tR\bleaderId\x12\x12\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x18\n" +
+	"\ahealthy\x18\x04 \x01(\bR\ahealthy\x12+\n" +
+	"\x11failure_tolerance\x18\x05 \x01(\x05R\x10failureTolerance\x12\x16\n" +
+	"\x06voters\x18\x06 \x01(\x05R\x06voters\x12<\n" +
+	"\amasters\x18\a \x03(\v2\".firesteel.cluster.v1.MasterMemberR\amasters\"\xb4\x02\n" +
+	"\fMasterMember\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\x12\x14\n" +
+	"\x05voter\x18\x03 \x01(\bR\x05voter\x12\x16\n" +
+	"\x06leader\x18\x04 \x01(\bR\x06leader\x12\x18\n" +
+	"\ahealthy\x18\x05 \x01(\bR\ahealthy\x12\x19\n" +
+	"\bsince_ms\x18\x06 \x01(\x03R\asinceMs\x12&\n" +
+	"\x0flast_contact_ms\x18\a \x01(\x12R\rlastContactMs\x12\x1b\n" +
+	"\tlast_term\x18\b \x01(\x04R\blastTerm\x12\x1d\n" +
+	"\n" +
+	"last_index\x18\t \x01(\x04R\tlastIndex\x12\x10\n" +
+	"\x03lag\x18\n" +
+	" \x01(\x04R\x03lag\x12\x18\n" +
+	"\aproblem\x18\v \x01(\tR\aproblem\"O\n" +
+	"\x13RemoveMasterRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\x12\x12\n" +
+	"\x04here\x18\x03 \x01(\bR\x04here\"\x13\n" +
+	"\x11RemoveMasterReply\"?\n" +
+	"\x19TransferLeadershipRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04here\x18\x02 \x01(\bR\x04here\"6\n" +
+	"\x17TransferLeadershipReply\x12\x1b\n" +
+	"\tleader_id\x18\x01 \x01(\tR\bleaderId\"\x8c\x01\n" +
+	"\x11AutopilotSettings\x12\x16\n" +
+	"\x06voters\x18\x01 \x01(\x05R\x06voters\x12)\n" +
+	"\x10stabilization_ms\x18\x02 \x01(\x03R\x0fstabilizationMs\x12\"\n" +
+	"\rdead_after_ms\x18\x03 \x01(\x03R\vdeadAfterMs\x12\x10\n" +
+	"\x03off\x18\x04 \x01(\bR\x03off\"\x15\n" +
+	"\x13GetAutopilotRequest\"Z\n" +
+	"\x13SetAutopilotRequest\x12C\n" +
+	"\bsettings\x18\x01 \x01(\v2'.firesteel.cluster.v1.AutopilotSettingsR\bsettings\"U\n" +
+	"\x0eAutopilotReply\x12C\n" +
+	"\bsettings\x18\x01 \x01(\v2'.firesteel.cluster.v1.AutopilotSettingsR\bsettings\"\xe2\x02\n" +
 	"\rWorkerMessage\x123\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1b.firesteel.cluster.v1.HelloH\x00R\x05hello\x12B\n" +
 	"\bexecutor\x18\x02 \x01(\v2$.firesteel.cluster.v1.ExecutorReportH\x00R\bexecutor\x12?\n" +
@@ -1930,7 +2877,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\tReadIndex\x12&.firesteel.cluster.v1.ReadIndexRequest\x1a$.firesteel.cluster.v1.ReadIndexReply\x12S\n" +
 	"\aPromise\x12$.firesteel.cluster.v1.PromiseRequest\x1a\".firesteel.cluster.v1.PromiseReply\x12M\n" +
 	"\x05Relay\x12\".firesteel.cluster.v1.RelayRequest\x1a .firesteel.cluster.v1.RelayReply\x12V\n" +
-	"\bPeerGone\x12%.firesteel.cluster.v1.PeerGoneRequest\x1a#.firesteel.cluster.v1.PeerGoneReply2b\n" +
+	"\bPeerGone\x12%.firesteel.cluster.v1.PeerGoneRequest\x1a#.firesteel.cluster.v1.PeerGoneReply2\xb5\x05\n" +
+	"\x06Quorum\x12V\n" +
+	"\bStanding\x12%.firesteel.cluster.v1.StandingRequest\x1a#.firesteel.cluster.v1.StandingReply\x12V\n" +
+	"\bPosition\x12%.firesteel.cluster.v1.PositionRequest\x1a#.firesteel.cluster.v1.PositionReply\x12_\n" +
+	"\vListMasters\x12(.firesteel.cluster.v1.ListMastersRequest\x1a&.firesteel.cluster.v1.ListMastersReply\x12b\n" +
+	"\fRemoveMaster\x12).firesteel.cluster.v1.RemoveMasterRequest\x1a'.firesteel.cluster.v1.RemoveMasterReply\x12t\n" +
+	"\x12TransferLeadership\x12/.firesteel.cluster.v1.TransferLeadershipRequest\x1a-.firesteel.cluster.v1.TransferLeadershipReply\x12_\n" +
+	"\fGetAutopilot\x12).firesteel.cluster.v1.GetAutopilotRequest\x1a$.firesteel.cluster.v1.AutopilotReply\x12_\n" +
+	"\fSetAutopilot\x12).firesteel.cluster.v1.SetAutopilotRequest\x1a$.firesteel.cluster.v1.AutopilotReply2b\n" +
 	"\aWorkers\x12W\n" +
 	"\aSession\x12#.firesteel.cluster.v1.WorkerMessage\x1a#.firesteel.cluster.v1.MasterMessage(\x010\x01B.Z,github.com/firesteel/firesteel/rpc/clusterpbb\x06proto3"
 
@@ -1947,80 +2902,112 @@ func file_rpc_clusterpb_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_rpc_clusterpb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_rpc_clusterpb_cluster_proto_goTypes = []any{
-	(ExecutorState)(0),          // 0: firesteel.cluster.v1.ExecutorState
-	(*ProposeRequest)(nil),      // 1: firesteel.cluster.v1.ProposeRequest
-	(*ProposeReply)(nil),        // 2: firesteel.cluster.v1.ProposeReply
-	(*ReadIndexRequest)(nil),    // 3: firesteel.cluster.v1.ReadIndexRequest
-	(*ReadIndexReply)(nil),      // 4: firesteel.cluster.v1.ReadIndexReply
-	(*Server)(nil),              // 5: firesteel.cluster.v1.Server
-	(*PromiseRequest)(nil),      // 6: firesteel.cluster.v1.PromiseRequest
-	(*PromiseReply)(nil),        // 7: firesteel.cluster.v1.PromiseReply
-	(*SparkAddress)(nil),        // 8: firesteel.cluster.v1.SparkAddress
-	(*RelayRequest)(nil),        // 9: firesteel.cluster.v1.RelayRequest
-	(*RelayReply)(nil),          // 10: firesteel.cluster.v1.RelayReply
-	(*PeerGoneRequest)(nil),     // 11: firesteel.cluster.v1.PeerGoneRequest
-	(*PeerGoneReply)(nil),       // 12: firesteel.cluster.v1.PeerGoneReply
-	(*NotLeader)(nil),           // 13: firesteel.cluster.v1.NotLeader
-	(*WorkerMessage)(nil),       // 14: firesteel.cluster.v1.WorkerMessage
-	(*Hello)(nil),               // 15: firesteel.cluster.v1.Hello
-	(*SparkHome)(nil),           // 16: firesteel.cluster.v1.SparkHome
-	(*Addresses)(nil),           // 17: firesteel.cluster.v1.Addresses
-	(*ExecutorReport)(nil),      // 18: firesteel.cluster.v1.ExecutorReport
-	(*Heartbeat)(nil),           // 19: firesteel.cluster.v1.Heartbeat
-	(*Decommissioning)(nil),     // 20: firesteel.cluster.v1.Decommissioning
-	(*Goodbye)(nil),             // 21: firesteel.cluster.v1.Goodbye
-	(*MasterMessage)(nil),       // 22: firesteel.cluster.v1.MasterMessage
-	(*Welcome)(nil),             // 23: firesteel.cluster.v1.Welcome
-	(*LaunchExecutor)(nil),      // 24: firesteel.cluster.v1.LaunchExecutor
-	(*KillExecutor)(nil),        // 25: firesteel.cluster.v1.KillExecutor
-	(*ApplicationFinished)(nil), // 26: firesteel.cluster.v1.ApplicationFinished
-	(*ExecutorAck)(nil),         // 27: firesteel.cluster.v1.ExecutorAck
-	(*DecommissionWorker)(nil),  // 28: firesteel.cluster.v1.DecommissionWorker
-	nil,                         // 29: firesteel.cluster.v1.Hello.ResourcesEntry
-	nil,                         // 30: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	(ExecutorState)(0),                // 0: firesteel.cluster.v1.ExecutorState
+	(*ProposeRequest)(nil),            // 1: firesteel.cluster.v1.ProposeRequest
+	(*ProposeReply)(nil),              // 2: firesteel.cluster.v1.ProposeReply
+	(*ReadIndexRequest)(nil),          // 3: firesteel.cluster.v1.ReadIndexRequest
+	(*ReadIndexReply)(nil),            // 4: firesteel.cluster.v1.ReadIndexReply
+	(*Server)(nil),                    // 5: firesteel.cluster.v1.Server
+	(*PromiseRequest)(nil),            // 6: firesteel.cluster.v1.PromiseRequest
+	(*PromiseReply)(nil),              // 7: firesteel.cluster.v1.PromiseReply
+	(*SparkAddress)(nil),              // 8: firesteel.cluster.v1.SparkAddress
+	(*RelayRequest)(nil),              // 9: firesteel.cluster.v1.RelayRequest
+	(*RelayReply)(nil),                // 10: firesteel.cluster.v1.RelayReply
+	(*PeerGoneRequest)(nil),           // 11: firesteel.cluster.v1.PeerGoneRequest
+	(*PeerGoneReply)(nil),             // 12: firesteel.cluster.v1.PeerGoneReply
+	(*NotLeader)(nil),                 // 13: firesteel.cluster.v1.NotLeader
+	(*StandingRequest)(nil),           // 14: firesteel.cluster.v1.StandingRequest
+	(*StandingReply)(nil),             // 15: firesteel.cluster.v1.StandingReply
+	(*PositionRequest)(nil),           // 16: firesteel.cluster.v1.PositionRequest
+	(*PositionReply)(nil),             // 17: firesteel.cluster.v1.PositionReply
+	(*ListMastersRequest)(nil),        // 18: firesteel.cluster.v1.ListMastersRequest
+	(*ListMastersReply)(nil),          // 19: firesteel.cluster.v1.ListMastersReply
+	(*MasterMember)(nil),              // 20: firesteel.cluster.v1.MasterMember
+	(*RemoveMasterRequest)(nil),       // 21: firesteel.cluster.v1.RemoveMasterRequest
+	(*RemoveMasterReply)(nil),         // 22: firesteel.cluster.v1.RemoveMasterReply
+	(*TransferLeadershipRequest)(nil), // 23: firesteel.cluster.v1.TransferLeadershipRequest
+	(*TransferLeadershipReply)(nil),   // 24: firesteel.cluster.v1.TransferLeadershipReply
+	(*AutopilotSettings)(nil),         // 25: firesteel.cluster.v1.AutopilotSettings
+	(*GetAutopilotRequest)(nil),       // 26: firesteel.cluster.v1.GetAutopilotRequest
+	(*SetAutopilotRequest)(nil),       // 27: firesteel.cluster.v1.SetAutopilotRequest
+	(*AutopilotReply)(nil),            // 28: firesteel.cluster.v1.AutopilotReply
+	(*WorkerMessage)(nil),             // 29: firesteel.cluster.v1.WorkerMessage
+	(*Hello)(nil),                     // 30: firesteel.cluster.v1.Hello
+	(*SparkHome)(nil),                 // 31: firesteel.cluster.v1.SparkHome
+	(*Addresses)(nil),                 // 32: firesteel.cluster.v1.Addresses
+	(*ExecutorReport)(nil),            // 33: firesteel.cluster.v1.ExecutorReport
+	(*Heartbeat)(nil),                 // 34: firesteel.cluster.v1.Heartbeat
+	(*Decommissioning)(nil),           // 35: firesteel.cluster.v1.Decommissioning
+	(*Goodbye)(nil),                   // 36: firesteel.cluster.v1.Goodbye
+	(*MasterMessage)(nil),             // 37: firesteel.cluster.v1.MasterMessage
+	(*Welcome)(nil),                   // 38: firesteel.cluster.v1.Welcome
+	(*LaunchExecutor)(nil),            // 39: firesteel.cluster.v1.LaunchExecutor
+	(*KillExecutor)(nil),              // 40: firesteel.cluster.v1.KillExecutor
+	(*ApplicationFinished)(nil),       // 41: firesteel.cluster.v1.ApplicationFinished
+	(*ExecutorAck)(nil),               // 42: firesteel.cluster.v1.ExecutorAck
+	(*DecommissionWorker)(nil),        // 43: firesteel.cluster.v1.DecommissionWorker
+	nil,                               // 44: firesteel.cluster.v1.Hello.ResourcesEntry
+	nil,                               // 45: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
 }
 var file_rpc_clusterpb_cluster_proto_depIdxs = []int32{
 	5,  // 0: firesteel.cluster.v1.PromiseRequest.servers:type_name -> firesteel.cluster.v1.Server
 	8,  // 1: firesteel.cluster.v1.RelayRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
 	8,  // 2: firesteel.cluster.v1.PeerGoneRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
-	15, // 3: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
-	18, // 4: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
-	19, // 5: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
-	20, // 6: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
-	21, // 7: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
-	16, // 8: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
-	29, // 9: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
-	18, // 10: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
-	0,  // 11: firesteel.cluster.v1.ExecutorReport.state:type_name -> firesteel.cluster.v1.ExecutorState
-	23, // 12: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
-	24, // 13: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
-	25, // 14: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
-	26, // 15: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
-	27, // 16: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
-	28, // 17: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
-	30, // 18: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
-	0,  // 19: firesteel.cluster.v1.ExecutorAck.state:type_name -> firesteel.cluster.v1.ExecutorState
-	17, // 20: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
-	17, // 21: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
-	1,  // 22: firesteel.cluster.v1.Masters.Propose:input_type -> firesteel.cluster.v1.ProposeRequest
-	3,  // 23: firesteel.cluster.v1.Masters.ReadIndex:input_type -> firesteel.cluster.v1.ReadIndexRequest
-	6,  // 24: firesteel.cluster.v1.Masters.Promise:input_type -> firesteel.cluster.v1.PromiseRequest
-	9,  // 25: firesteel.cluster.v1.Masters.Relay:input_type -> firesteel.cluster.v1.RelayRequest
-	11, // 26: firesteel.cluster.v1.Masters.PeerGone:input_type -> firesteel.cluster.v1.PeerGoneRequest
-	14, // 27: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
-	2,  // 28: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
-	4,  // 29: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
-	7,  // 30: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
-	10, // 31: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
-	12, // 32: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
-	22, // 33: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	20, // 3: firesteel.cluster.v1.ListMastersReply.masters:type_name -> firesteel.cluster.v1.MasterMember
+	25, // 4: firesteel.cluster.v1.SetAutopilotRequest.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
+	25, // 5: firesteel.cluster.v1.AutopilotReply.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
+	30, // 6: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
+	33, // 7: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
+	34, // 8: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
+	35, // 9: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
+	36, // 10: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
+	31, // 11: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
+	44, // 12: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
+	33, // 13: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
+	0,  // 14: firesteel.cluster.v1.ExecutorReport.state:type_name -> firesteel.cluster.v1.ExecutorState
+	38, // 15: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
+	39, // 16: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
+	40, // 17: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
+	41, // 18: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
+	42, // 19: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
+	43, // 20: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
+	45, // 21: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	0,  // 22: firesteel.cluster.v1.ExecutorAck.state:type_name -> firesteel.cluster.v1.ExecutorState
+	32, // 23: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	32, // 24: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	1,  // 25: firesteel.cluster.v1.Masters.Propose:input_type -> firesteel.cluster.v1.ProposeRequest
+	3,  // 26: firesteel.cluster.v1.Masters.ReadIndex:input_type -> firesteel.cluster.v1.ReadIndexRequest
+	6,  // 27: firesteel.cluster.v1.Masters.Promise:input_type -> firesteel.cluster.v1.PromiseRequest
+	9,  // 28: firesteel.cluster.v1.Masters.Relay:input_type -> firesteel.cluster.v1.RelayRequest
+	11, // 29: firesteel.cluster.v1.Masters.PeerGone:input_type -> firesteel.cluster.v1.PeerGoneRequest
+	14, // 30: firesteel.cluster.v1.Quorum.Standing:input_type -> firesteel.cluster.v1.StandingRequest
+	16, // 31: firesteel.cluster.v1.Quorum.Position:input_type -> firesteel.cluster.v1.PositionRequest
+	18, // 32: firesteel.cluster.v1.Quorum.ListMasters:input_type -> firesteel.cluster.v1.ListMastersRequest
+	21, // 33: firesteel.cluster.v1.Quorum.RemoveMaster:input_type -> firesteel.cluster.v1.RemoveMasterRequest
+	23, // 34: firesteel.cluster.v1.Quorum.TransferLeadership:input_type -> firesteel.cluster.v1.TransferLeadershipRequest
+	26, // 35: firesteel.cluster.v1.Quorum.GetAutopilot:input_type -> firesteel.cluster.v1.GetAutopilotRequest
+	27, // 36: firesteel.cluster.v1.Quorum.SetAutopilot:input_type -> firesteel.cluster.v1.SetAutopilotRequest
+	29, // 37: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
+	2,  // 38: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
+	4,  // 39: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
+	7,  // 40: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
+	10, // 41: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
+	12, // 42: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
+	15, // 43: firesteel.cluster.v1.Quorum.Standing:output_type -> firesteel.cluster.v1.StandingReply
+	17, // 44: firesteel.cluster.v1.Quorum.Position:output_type -> firesteel.cluster.v1.PositionReply
+	19, // 45: firesteel.cluster.v1.Quorum.ListMasters:output_type -> firesteel.cluster.v1.ListMastersReply
+	22, // 46: firesteel.cluster.v1.Quorum.RemoveMaster:output_type -> firesteel.cluster.v1.RemoveMasterReply
+	24, // 47: firesteel.cluster.v1.Quorum.TransferLeadership:output_type -> firesteel.cluster.v1.TransferLeadershipReply
+	28, // 48: firesteel.cluster.v1.Quorum.GetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	28, // 49: firesteel.cluster.v1.Quorum.SetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	37, // 50: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
+	38, // [38:51] is the sub-list for method output_type
+	25, // [25:38] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_rpc_clusterpb_cluster_proto_init() }
@@ -2028,15 +3015,15 @@ func file_rpc_clusterpb_cluster_proto_init() {
 	if File_rpc_clusterpb_cluster_proto != nil {
 		return
 	}
-	file_rpc_clusterpb_cluster_proto_msgTypes[13].OneofWrappers = []any{
+	file_rpc_clusterpb_cluster_proto_msgTypes[28].OneofWrappers = []any{
 		(*WorkerMessage_Hello)(nil),
 		(*WorkerMessage_Executor)(nil),
 		(*WorkerMessage_Heartbeat)(nil),
 		(*WorkerMessage_Decommissioning)(nil),
 		(*WorkerMessage_Goodbye)(nil),
 	}
-	file_rpc_clusterpb_cluster_proto_msgTypes[17].OneofWrappers = []any{}
-	file_rpc_clusterpb_cluster_proto_msgTypes[21].OneofWrappers = []any{
+	file_rpc_clusterpb_cluster_proto_msgTypes[32].OneofWrappers = []any{}
+	file_rpc_clusterpb_cluster_proto_msgTypes[36].OneofWrappers = []any{
 		(*MasterMessage_Welcome)(nil),
 		(*MasterMessage_LaunchExecutor)(nil),
 		(*MasterMessage_KillExecutor)(nil),
@@ -2050,9 +3037,9 @@ func file_rpc_clusterpb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_clusterpb_cluster_proto_rawDesc), len(file_rpc_clusterpb_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   45,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   3,
 		},
 		GoTypes:           file_rpc_clusterpb_cluster_proto_goTypes,
 		DependencyIndexes: file_rpc_clusterpb_cluster_proto_depIdxs,

@@ -293,6 +293,356 @@ var Masters_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	Quorum_Standing_FullMethodName           = "/firesteel.cluster.v1.Quorum/Standing"
+	Quorum_Position_FullMethodName           = "/firesteel.cluster.v1.Quorum/Position"
+	Quorum_ListMasters_FullMethodName        = "/firesteel.cluster.v1.Quorum/ListMasters"
+	Quorum_RemoveMaster_FullMethodName       = "/firesteel.cluster.v1.Quorum/RemoveMaster"
+	Quorum_TransferLeadership_FullMethodName = "/firesteel.cluster.v1.Quorum/TransferLeadership"
+	Quorum_GetAutopilot_FullMethodName       = "/firesteel.cluster.v1.Quorum/GetAutopilot"
+	Quorum_SetAutopilot_FullMethodName       = "/firesteel.cluster.v1.Quorum/SetAutopilot"
+)
+
+// QuorumClient is the client API for Quorum service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// Quorum is about the masters themselves. Standing and Position are for other masters, the rest is for operators: any master
+// takes it and asks the leader.
+type QuorumClient interface {
+	// Standing tells a master where it stands. Leader only; others answer FAILED_PRECONDITION with NotLeader as detail.
+	Standing(ctx context.Context, in *StandingRequest, opts ...grpc.CallOption) (*StandingReply, error)
+	// Position says how far the log of this master is. FAILED_PRECONDITION where another one was meant.
+	Position(ctx context.Context, in *PositionRequest, opts ...grpc.CallOption) (*PositionReply, error)
+	// ListMasters shows the members of the quorum as the leader sees them.
+	ListMasters(ctx context.Context, in *ListMastersRequest, opts ...grpc.CallOption) (*ListMastersReply, error)
+	// RemoveMaster takes a master out for good: its process ends, and it is not added again unless its disk is empty.
+	// NOT_FOUND for one that is no member; FAILED_PRECONDITION where the rest were no quorum.
+	RemoveMaster(ctx context.Context, in *RemoveMasterRequest, opts ...grpc.CallOption) (*RemoveMasterReply, error)
+	// TransferLeadership hands leadership to a voter, and answers when it leads.
+	TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipReply, error)
+	GetAutopilot(ctx context.Context, in *GetAutopilotRequest, opts ...grpc.CallOption) (*AutopilotReply, error)
+	// SetAutopilot replaces the settings. INVALID_ARGUMENT for such as can never be.
+	SetAutopilot(ctx context.Context, in *SetAutopilotRequest, opts ...grpc.CallOption) (*AutopilotReply, error)
+}
+
+type quorumClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewQuorumClient(cc grpc.ClientConnInterface) QuorumClient {
+	return &quorumClient{cc}
+}
+
+func (c *quorumClient) Standing(ctx context.Context, in *StandingRequest, opts ...grpc.CallOption) (*StandingReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandingReply)
+	err := c.cc.Invoke(ctx, Quorum_Standing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) Position(ctx context.Context, in *PositionRequest, opts ...grpc.CallOption) (*PositionReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PositionReply)
+	err := c.cc.Invoke(ctx, Quorum_Position_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) ListMasters(ctx context.Context, in *ListMastersRequest, opts ...grpc.CallOption) (*ListMastersReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMastersReply)
+	err := c.cc.Invoke(ctx, Quorum_ListMasters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) RemoveMaster(ctx context.Context, in *RemoveMasterRequest, opts ...grpc.CallOption) (*RemoveMasterReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveMasterReply)
+	err := c.cc.Invoke(ctx, Quorum_RemoveMaster_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) TransferLeadership(ctx context.Context, in *TransferLeadershipRequest, opts ...grpc.CallOption) (*TransferLeadershipReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TransferLeadershipReply)
+	err := c.cc.Invoke(ctx, Quorum_TransferLeadership_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) GetAutopilot(ctx context.Context, in *GetAutopilotRequest, opts ...grpc.CallOption) (*AutopilotReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AutopilotReply)
+	err := c.cc.Invoke(ctx, Quorum_GetAutopilot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *quorumClient) SetAutopilot(ctx context.Context, in *SetAutopilotRequest, opts ...grpc.CallOption) (*AutopilotReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AutopilotReply)
+	err := c.cc.Invoke(ctx, Quorum_SetAutopilot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// QuorumServer is the server API for Quorum service.
+// All implementations must embed UnimplementedQuorumServer
+// for forward compatibility.
+//
+// Quorum is about the masters themselves. Standing and Position are for other masters, the rest is for operators: any master
+// takes it and asks the leader.
+type QuorumServer interface {
+	// Standing tells a master where it stands. Leader only; others answer FAILED_PRECONDITION with NotLeader as detail.
+	Standing(context.Context, *StandingRequest) (*StandingReply, error)
+	// Position says how far the log of this master is. FAILED_PRECONDITION where another one was meant.
+	Position(context.Context, *PositionRequest) (*PositionReply, error)
+	// ListMasters shows the members of the quorum as the leader sees them.
+	ListMasters(context.Context, *ListMastersRequest) (*ListMastersReply, error)
+	// RemoveMaster takes a master out for good: its process ends, and it is not added again unless its disk is empty.
+	// NOT_FOUND for one that is no member; FAILED_PRECONDITION where the rest were no quorum.
+	RemoveMaster(context.Context, *RemoveMasterRequest) (*RemoveMasterReply, error)
+	// TransferLeadership hands leadership to a voter, and answers when it leads.
+	TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipReply, error)
+	GetAutopilot(context.Context, *GetAutopilotRequest) (*AutopilotReply, error)
+	// SetAutopilot replaces the settings. INVALID_ARGUMENT for such as can never be.
+	SetAutopilot(context.Context, *SetAutopilotRequest) (*AutopilotReply, error)
+	mustEmbedUnimplementedQuorumServer()
+}
+
+// UnimplementedQuorumServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedQuorumServer struct{}
+
+func (UnimplementedQuorumServer) Standing(context.Context, *StandingRequest) (*StandingReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Standing not implemented")
+}
+func (UnimplementedQuorumServer) Position(context.Context, *PositionRequest) (*PositionReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Position not implemented")
+}
+func (UnimplementedQuorumServer) ListMasters(context.Context, *ListMastersRequest) (*ListMastersReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMasters not implemented")
+}
+func (UnimplementedQuorumServer) RemoveMaster(context.Context, *RemoveMasterRequest) (*RemoveMasterReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveMaster not implemented")
+}
+func (UnimplementedQuorumServer) TransferLeadership(context.Context, *TransferLeadershipRequest) (*TransferLeadershipReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method TransferLeadership not implemented")
+}
+func (UnimplementedQuorumServer) GetAutopilot(context.Context, *GetAutopilotRequest) (*AutopilotReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAutopilot not implemented")
+}
+func (UnimplementedQuorumServer) SetAutopilot(context.Context, *SetAutopilotRequest) (*AutopilotReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetAutopilot not implemented")
+}
+func (UnimplementedQuorumServer) mustEmbedUnimplementedQuorumServer() {}
+func (UnimplementedQuorumServer) testEmbeddedByValue()                {}
+
+// UnsafeQuorumServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to QuorumServer will
+// result in compilation errors.
+type UnsafeQuorumServer interface {
+	mustEmbedUnimplementedQuorumServer()
+}
+
+func RegisterQuorumServer(s grpc.ServiceRegistrar, srv QuorumServer) {
+	// If the following call panics, it indicates UnimplementedQuorumServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&Quorum_ServiceDesc, srv)
+}
+
+func _Quorum_Standing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StandingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).Standing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_Standing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).Standing(ctx, req.(*StandingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_Position_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PositionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).Position(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_Position_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).Position(ctx, req.(*PositionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_ListMasters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMastersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).ListMasters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_ListMasters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).ListMasters(ctx, req.(*ListMastersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_RemoveMaster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveMasterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).RemoveMaster(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_RemoveMaster_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).RemoveMaster(ctx, req.(*RemoveMasterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_TransferLeadership_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TransferLeadershipRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).TransferLeadership(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_TransferLeadership_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).TransferLeadership(ctx, req.(*TransferLeadershipRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_GetAutopilot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAutopilotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).GetAutopilot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_GetAutopilot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).GetAutopilot(ctx, req.(*GetAutopilotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Quorum_SetAutopilot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetAutopilotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QuorumServer).SetAutopilot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Quorum_SetAutopilot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QuorumServer).SetAutopilot(ctx, req.(*SetAutopilotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// Quorum_ServiceDesc is the grpc.ServiceDesc for Quorum service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var Quorum_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "firesteel.cluster.v1.Quorum",
+	HandlerType: (*QuorumServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Standing",
+			Handler:    _Quorum_Standing_Handler,
+		},
+		{
+			MethodName: "Position",
+			Handler:    _Quorum_Position_Handler,
+		},
+		{
+			MethodName: "ListMasters",
+			Handler:    _Quorum_ListMasters_Handler,
+		},
+		{
+			MethodName: "RemoveMaster",
+			Handler:    _Quorum_RemoveMaster_Handler,
+		},
+		{
+			MethodName: "TransferLeadership",
+			Handler:    _Quorum_TransferLeadership_Handler,
+		},
+		{
+			MethodName: "GetAutopilot",
+			Handler:    _Quorum_GetAutopilot_Handler,
+		},
+		{
+			MethodName: "SetAutopilot",
+			Handler:    _Quorum_SetAutopilot_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "rpc/clusterpb/cluster.proto",
+}
+
+const (
 	Workers_Session_FullMethodName = "/firesteel.cluster.v1.Workers/Session"
 )
 
