@@ -214,6 +214,9 @@ func (l *appLink) announce(line driverLine) error {
 }
 
 func (l *appLink) tell(line driverLine, ev fsm.Event) error {
+	if ev.Kind == appWaits {
+		return line.send(waits(ev.Message))
+	}
 	if ev.Index <= l.synced {
 		return nil
 	}
@@ -245,6 +248,12 @@ func (l *appLink) tellEnd(line driverLine, final *fsm.App) {
 	if err := line.send(&messages.ApplicationRemoved{Reason: final.State.String()}); err != nil {
 		l.log.Debug("the driver could not be told of its application's end", "error", err)
 	}
+}
+
+// waits lets a driver say in its log why it gets no executor: Spark's protocol has no message for that, but AppClient
+// writes the text of an ExecutorUpdated down and does nothing more with one whose state is no end (tried with 3.4 to 4.3).
+func waits(text string) *messages.ExecutorUpdated {
+	return &messages.ExecutorUpdated{ID: noExecutor, State: messages.ExecutorLaunching, Message: text}
 }
 
 func added(e *fsm.Executor) *messages.ExecutorAdded {

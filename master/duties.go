@@ -27,6 +27,7 @@ type duties struct {
 	dispatch *dispatcher
 	notify   *notifier
 	live     *liveness
+	waiting  *waiting
 
 	mu    sync.Mutex
 	over  bool // lead waits for tasks: none is added any more
@@ -71,6 +72,7 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	d.adopt(state)
 	d.spawn(func() { d.schedule.run(ctx) })
 	d.spawn(func() { d.live.run(ctx) })
+	d.spawn(func() { d.waiting.run(ctx) })
 	d.spawn(func() { d.pruneWorkers(ctx) })
 	d.spawn(func() { m.reconcileMasters(ctx) })
 	d.follow(events)
@@ -100,6 +102,7 @@ func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 	d.live.ask, d.live.lost, d.live.timeout = m.askWorker, d.loseWorker, m.cfg.Spark.WorkerTimeout
 	d.live.hasLine = func(id string) bool { _, ok := d.dispatch.attachedLine(id); return ok }
 	d.notify = &notifier{log: d.log, links: map[uint64]*appLink{}, new: d.newLink}
+	d.waiting = d.newWaiting()
 	d.schedule = &scheduling{
 		log: d.log, plan: d.plan, state: state, wake: make(chan struct{}, 1),
 		commit: func(ctx context.Context, p *fsm.ApplyPlan) (fsm.PlanApplied, error) {
@@ -172,6 +175,7 @@ func (d *duties) follow(events *fsm.Subscription) {
 		if wake {
 			d.schedule.trigger()
 		}
+		d.waiting.trigger()
 	}
 }
 
@@ -191,9 +195,6 @@ func (d *duties) logEvent(ev fsm.Event) {
 
 func (d *duties) plan(s *fsm.State, excluded func(string) bool) *fsm.ApplyPlan {
 	out := scheduler.Plan(s, d.m.scheduling, scheduler.Input{At: now(), Seed: mathrand.Uint64(), Exclude: excluded})
-	for _, u := range out.Unplaced {
-		d.log.Warn("cannot be placed", "app", u.AppID, "driver", u.DriverID, "reason", u.Reason)
-	}
 	if out.Empty() {
 		return nil
 	}

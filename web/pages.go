@@ -17,6 +17,7 @@ func Handler(m Master) http.Handler {
 	mux.Handle("GET /v1/cluster", ClusterHandler(m))
 	mux.Handle("GET /v1/digest", stateHandler(m, func(s *fsm.State) any { return digestOf(s) }))
 	mux.Handle("GET /v1/executors", stateHandler(m, func(s *fsm.State) any { return executorsOf(s) }))
+	mux.Handle("GET /v1/waiting", stateHandler(m, func(s *fsm.State) any { return WaitingOf(s, nil) }))
 	return mux
 }
 

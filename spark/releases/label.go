@@ -74,6 +74,31 @@ func AppOf(label string) App {
 	return app
 }
 
+// MostExact leaves those of a worker's labels that say most: versions rather than feature releases, these rather than builds.
+func MostExact(labels []string) []string {
+	rank := func(label string) int {
+		switch app := AppOf(label); {
+		case app.Release != "" && app.Wish != "" || app.ProbeSUID != 0:
+			return 2
+		case app.Release != "":
+			return 1
+		}
+		return 0
+	}
+	best := map[Build]int{}
+	for _, l := range labels {
+		b := AppOf(l).Build
+		best[b] = max(best[b], rank(l))
+	}
+	var out []string
+	for _, l := range labels {
+		if rank(l) == best[AppOf(l).Build] && (AppOf(l).Wish == "" || AppOf(l).Release != "") {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // DescribeLabel says for people what a label stands for: "Spark 4.2 (Scala 2.13)".
 func DescribeLabel(label string) string {
 	app := AppOf(label)
