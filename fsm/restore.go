@@ -17,8 +17,9 @@ func ReadSnapshot(in io.Reader) (*State, error) {
 	r := bufio.NewReaderSize(in, 1<<16)
 	t := emptyState().begin()
 	sum := sha256.New()
+	var buf bytes.Buffer // one for all records: what is decoded keeps nothing of it
 	for n := 0; ; n++ {
-		kind, body, frame, err := readFrame(r)
+		kind, body, frame, err := readFrame(r, &buf)
 		if err != nil {
 			return nil, fmt.Errorf("read record %d of a snapshot: %w", n, err)
 		}
@@ -41,7 +42,8 @@ func ReadSnapshot(in io.Reader) (*State, error) {
 	}
 }
 
-func readFrame(r *bufio.Reader) (kind byte, body, frame []byte, err error) {
+// readFrame gives the next record, which is good until the next call.
+func readFrame(r *bufio.Reader, buf *bytes.Buffer) (kind byte, body, frame []byte, err error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, nil, nil, fmt.Errorf("%w: the snapshot is cut short: %w", ErrMalformed, err)
@@ -51,9 +53,9 @@ func readFrame(r *bufio.Reader) (kind byte, body, frame []byte, err error) {
 		return 0, nil, nil, fmt.Errorf("%w: a record of %d bytes", ErrMalformed, size)
 	}
 	// CopyN grows with what is really there, so a length that lies costs nothing.
-	var buf bytes.Buffer
+	buf.Reset()
 	buf.Write(head[:])
-	if _, err := io.CopyN(&buf, r, int64(size)+4); err != nil {
+	if _, err := io.CopyN(buf, r, int64(size)+4); err != nil {
 		return 0, nil, nil, fmt.Errorf("%w: the snapshot is cut short: %w", ErrMalformed, err)
 	}
 	all := buf.Bytes()
