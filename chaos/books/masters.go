@@ -60,3 +60,41 @@ func (c Cluster) String() string {
 	}
 	return fmt.Sprintf("term %d, leader %q, masters %s", c.Term, c.Leader, strings.Join(all, ", "))
 }
+
+// Digest is the answer to GET /v1/digest.
+type Digest struct {
+	Index  uint64 `json:"index"`
+	Digest string `json:"digest"`
+}
+
+// ReadDigest asks a master's web UI, http://host:port, for the digest of its state.
+func ReadDigest(ctx context.Context, web string) (Digest, error) {
+	var d Digest
+	return d, get(ctx, web+"/v1/digest", &d)
+}
+
+// Executor is one that has not ended, as a master believes.
+type Executor struct {
+	App    string `json:"app"`
+	ID     int    `json:"id"`
+	Worker string `json:"worker"`
+	Cores  int    `json:"cores"`
+	Memory int    `json:"memory"`
+	State  string `json:"state"`
+}
+
+// LinearizableExecutors asks any master's web UI where all executors are; no later answer may contradict it.
+func LinearizableExecutors(ctx context.Context, web string) ([]Executor, error) {
+	var all struct {
+		Executors []Executor `json:"executors"`
+	}
+	return all.Executors, get(ctx, web+"/v1/executors"+linearizable, &all)
+}
+
+const linearizable = "?consistency=linearizable"
+
+// ReadLinearizable is Read for a read that misses nothing that was acknowledged before it.
+func ReadLinearizable(ctx context.Context, web string) (Books, error) {
+	var b Books
+	return b, get(ctx, web+"/json/"+linearizable, &b)
+}

@@ -89,7 +89,7 @@ func (r *Recorder) jobs(yield func(job) bool) {
 	}
 	for k, e := range r.execs {
 		app := r.apps[r.appOf[k.app]]
-		if !yield(job{"executor " + k.String(), executorModel, e.withReads(app, r.execReads)}) {
+		if !yield(job{"executor " + k.String(), executorModel, e.withReads(app, r.execReads, r.faults)}) {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // executorKey is an executor's name: an application's id and a number.
@@ -91,6 +92,38 @@ func (r *Recorder) MayEnd(app string, id int, why string) {
 	r.addExec(app, id, op{r.Now(), never, reason{why}})
 }
 
+// Faulty says that something is about to happen to a worker which may end its executors.
+func (r *Recorder) Faulty(worker string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults[worker] = append(r.faults[worker], r.Now())
+}
+
+// aftermath is how long a worker's fault may still end executors, also such as were placed on it meanwhile.
+const aftermath = Time(time.Minute)
+
+// blame gives the reason that a fault of its worker is for the executor's end, if there is one.
+func (e *executorHistory) blame(faults map[string][]Time) (op, bool) {
+	worker, first := "", never
+	for _, o := range e.ops {
+		switch in := o.in.(type) {
+		case launch:
+			worker = in.worker
+		case told:
+			worker = in.worker
+		default:
+			continue
+		}
+		first = min(first, o.call)
+	}
+	for _, at := range faults[worker] {
+		if at >= first-aftermath {
+			return op{at, never, reason{"a fault of " + worker}}, true
+		}
+	}
+	return op{}, false
+}
+
 // execRead is one linearizable read of all executors.
 type execRead struct {
 	call, ret Time
@@ -120,8 +153,11 @@ func (r *Recorder) ReadExecutors(call Time, all []Placed) {
 }
 
 // withReads gives the executor's operations, its application's end, and the reads that could have shown it.
-func (e *executorHistory) withReads(app *appHistory, reads []execRead) []op {
+func (e *executorHistory) withReads(app *appHistory, reads []execRead, faults map[string][]Time) []op {
 	ops := slices.Clone(e.ops)
+	if fault, ok := e.blame(faults); ok {
+		ops = append(ops, fault)
+	}
 	if app != nil {
 		for _, o := range app.ending() {
 			ops = append(ops, op{o.call, o.ret, reason{fmt.Sprintf("its application: %T", o.in)}})

@@ -20,6 +20,7 @@ type Recorder struct {
 	appReads  []appRead
 	execReads []execRead
 	appOf     map[string]string // id -> name
+	faults    map[string][]Time // of workers, that may end their executors
 }
 
 // Time is a moment of a history: nanoseconds since its beginning, by the monotonic clock.
@@ -32,7 +33,7 @@ const never = Time(math.MaxInt64)
 func New() *Recorder {
 	return &Recorder{
 		began: time.Now(), apps: map[string]*appHistory{}, execs: map[executorKey]*executorHistory{},
-		workers: map[string]*workerHistory{}, appOf: map[string]string{},
+		workers: map[string]*workerHistory{}, appOf: map[string]string{}, faults: map[string][]Time{},
 	}
 }
 

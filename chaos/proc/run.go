@@ -127,6 +127,19 @@ func (r *Run) WaitGone(ctx context.Context, match func(Info) bool, keep ...*Proc
 	}
 }
 
+// Started gives all processes that were started under a name, in that order.
+func (r *Run) Started(name string) []*Process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []*Process
+	for _, p := range r.procs {
+		if p.Name == name {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
 // Sweep kills all that lives of this run and returns what it had to kill. It is the last resort of a run that is torn
 // down: an orderly run has nothing to sweep.
 func (r *Run) Sweep() []Info {
