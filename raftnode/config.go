@@ -95,7 +95,7 @@ type Config struct {
 	// AwaitAdmission has a node that starts on an empty disk take no part in elections before Admit or a promise to a
 	// Bootstrapper: see Node.Joining.
 	AwaitAdmission bool
-	// NoDeathWatch turns the death watch off.
+	// NoDeathWatch turns the watches of the leader's process and of its silence off: raft's own timeouts remain.
 	NoDeathWatch bool
 
 	wrapLogs func(raft.LogStore) raft.LogStore // for tests: faults of the disk

@@ -29,10 +29,10 @@ func newIncarnation() (inc incarnation) {
 	return inc
 }
 
-// serveWatch tells the watcher who lives here and then says nothing: the connection's end is the message.
-func serveWatch(conn net.Conn, own incarnation) {
+// serveWatch tells the watcher who lives here and then speaks only when asked: the connection's end is the message.
+func serveWatch(conn net.Conn, own incarnation, silent func() time.Duration) {
 	if _, err := conn.Write(own[:]); err == nil {
-		_, _ = io.Copy(io.Discard, conn)
+		answerSilence(conn, silent)
 	}
 }
 

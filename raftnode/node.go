@@ -44,6 +44,7 @@ type Node struct {
 
 	watching   atomic.Value // string: the address of the process the death watch is connected to
 	deathCalls atomic.Uint64
+	silence    silence
 
 	identityMu sync.Mutex
 	identity   identity
@@ -124,12 +125,14 @@ func start(cfg Config, p parts) (*Node, error) {
 		n.cancel(ErrClosed)
 		return nil, errors.Join(fmt.Errorf("start raft node %s: %w", cfg.ID, err), n.trans.Close())
 	}
-	n.batch = newBatcher(cfg.MaxBatchCommands, cfg.MaxBatchBytes, &n.futures, func(entry []byte) raft.ApplyFuture { return n.raft.Apply(entry, 0) })
+	n.batch = newBatcher(cfg.MaxBatchCommands, cfg.MaxBatchBytes, &n.futures, n.ctx.Done(), func(entry []byte) raft.ApplyFuture { return n.raft.Apply(entry, 0) })
 	n.tasks.Go(func() { n.batch.run(n.ctx) })
 	n.tasks.Go(n.followLeader)
 	n.tasks.Go(n.superviseLead)
 	if n.stream != nil && !cfg.NoDeathWatch {
+		n.stream.silent.Store(&n.silence)
 		n.tasks.Go(n.watchLeader)
+		n.tasks.Go(n.watchSilence)
 	}
 	return n, nil
 }

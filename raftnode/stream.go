@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ type streamLayer struct {
 	listener    net.Listener
 	advertise   advertised
 	incarnation incarnation
+	silent      atomic.Pointer[silence] // what watchers may ask for; nil until the node is there
 	accepted    chan net.Conn
 
 	mu     sync.Mutex
@@ -121,9 +123,16 @@ func (s *streamLayer) sniff(conn net.Conn) {
 		case <-s.stop:
 		}
 	case streamWatch:
-		serveWatch(conn, s.incarnation)
+		serveWatch(conn, s.incarnation, s.silence)
 	}
 	_ = conn.Close()
+}
+
+func (s *streamLayer) silence() time.Duration {
+	if known := s.silent.Load(); known != nil {
+		return time.Duration(known.now.Load())
+	}
+	return 0
 }
 
 // Accept implements net.Listener for raft's transport.
