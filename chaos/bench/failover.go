@@ -3,97 +3,111 @@ package bench
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/cluster"
-	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/simapp"
 )
 
-// Fault is what happens to the leader.
-type Fault struct {
-	Name, Goal string
-	Do         func(ctx context.Context, m *cluster.Master) error
-	Undo       func(m *cluster.Master) error
+// fault is what happens to the leader. do returns when it has happened, within microseconds, and waits for nothing: what
+// is accepted afterwards was not accepted by the old leader. undo takes its time, which is not measured.
+type fault struct {
+	do, undo func(m *cluster.Master) error
 }
 
-// The faults of a leader.
 var (
-	Kill = Fault{
-		"leader killed (SIGKILL) -> a registration is accepted", "p50 <= 100, p99 <= 1500",
-		func(_ context.Context, m *cluster.Master) error { return m.Kill() }, restart,
+	killed = fault{
+		do:   func(m *cluster.Master) error { return m.Process().Signal(syscall.SIGKILL) },
+		undo: func(m *cluster.Master) error { return restarted(m) },
 	}
-	Freeze = Fault{
-		"leader frozen (SIGSTOP) -> a registration is accepted", "p50 <= 1100, p99 <= 1800",
-		func(_ context.Context, m *cluster.Master) error { return m.Stop() },
-		func(m *cluster.Master) error { return m.Cont() },
-	}
-	Handover = Fault{
-		"leader told to stop (SIGTERM) -> a registration is accepted", "p99 <= 100",
-		func(ctx context.Context, m *cluster.Master) error { return m.Term(ctx) }, restart,
+	frozen = fault{
+		do:   func(m *cluster.Master) error { return m.Stop() },
+		undo: func(m *cluster.Master) error { return m.Cont() },
 	}
 )
 
-// Failover measures, from the moment of the fault, when a surviving master first accepts a registration over spark://.
-func Failover(ctx context.Context, binary string, f Fault, rounds int, say func(string, ...any)) (Samples, error) {
-	s := Samples{Name: f.Name, Goal: f.Goal}
-	run, err := proc.NewRun("")
-	if err != nil {
-		return s, err
+// restarted waits for the end of a killed master, and starts it again.
+func restarted(m *cluster.Master) error {
+	if err := m.Kill(); err != nil {
+		return err
 	}
-	defer run.Sweep()
-	c, err := cluster.New(cluster.Config{Binary: binary, Run: run})
-	if err != nil {
-		return s, err
-	}
-	if err := c.Start(); err != nil {
-		return s, err
-	}
-	for i := range rounds {
-		took, err := failoverOnce(ctx, c, f)
-		if err != nil {
-			return s, fmt.Errorf("round %d of %q (logs in %s): %w", i+1, f.Name, run.Dir, err)
-		}
-		s.Times = append(s.Times, took)
-		if (i+1)%10 == 0 {
-			say("  %d of %d rounds", i+1, rounds)
-		}
-	}
-	return s, nil
+	return m.Start()
 }
 
-func failoverOnce(ctx context.Context, c *cluster.Cluster, f Fault) (time.Duration, error) {
+// oursAfter measures, from the moment of the fault, when a surviving master first accepts a registration over spark://.
+func (b *Bench) oursAfter(ctx context.Context, cfg cluster.Config, f fault) (s Samples, err error) {
+	err = b.withCluster(ctx, cfg, func(c *cluster.Cluster) error {
+		progress := b.progress(b.Kills)
+		for i := range b.Kills {
+			took, err := failoverOnce(ctx, c, simapp.Config{Host: driverHost(cfg)}, f)
+			if err != nil {
+				return fmt.Errorf("round %d: %w", i+1, err)
+			}
+			s = append(s, took)
+			progress(i + 1)
+		}
+		return nil
+	})
+	return s, err
+}
+
+func failoverOnce(ctx context.Context, c *cluster.Cluster, driver simapp.Config, f fault) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	v, err := c.WaitWhole(ctx)
 	if err != nil {
 		return 0, err
 	}
-	app, err := simapp.New(simapp.Config{})
+	app, err := simapp.New(driver)
 	if err != nil {
 		return 0, err
 	}
 	defer app.Close()
-	var left []string
-	for _, m := range c.Masters {
-		if m != v.Master {
-			left = append(left, m.Spark())
-		}
-	}
 	began := time.Now()
-	fault := make(chan error, 1)
-	go func() { fault <- f.Do(ctx, v.Master) }()
-	_, at, err := app.Register(ctx, "bench", left, time.Millisecond)
-	if err != nil {
+	if err := f.do(v.Master); err != nil {
 		return 0, err
 	}
-	if err := <-fault; err != nil {
+	_, at, err := app.Register(ctx, "bench", survivors(c, v.Master), time.Millisecond)
+	if err != nil {
 		return 0, err
 	}
 	if err := app.Unregister(); err != nil {
 		return 0, err
 	}
-	return at.Sub(began), f.Undo(v.Master)
+	return at.Sub(began), f.undo(v.Master)
 }
 
-func restart(m *cluster.Master) error { return m.Start() }
+func survivors(c *cluster.Cluster, dead *cluster.Master) []string {
+	var left []string
+	for _, m := range c.Masters {
+		if m != dead {
+			left = append(left, m.Spark())
+		}
+	}
+	return left
+}
+
+// The goals of failovers.
+var (
+	killBounds     = Bounds{P50: 100 * time.Millisecond, P99: 1500 * time.Millisecond}
+	freezeBounds   = Bounds{P50: 1100 * time.Millisecond, P99: 1800 * time.Millisecond}
+	handoverBounds = Bounds{P99: 100 * time.Millisecond}
+)
+
+const ours = "Firesteel, three masters"
+
+func killRow(ctx context.Context, b *Bench) ([]Line, error) {
+	s, err := b.oursAfter(ctx, cluster.Config{}, killed)
+	lines := []Line{s.Line(ours, killBounds)}
+	if err != nil || !b.Original {
+		return lines, err
+	}
+	beside, err := b.originalFailovers(ctx)
+	return append(lines, beside...), err
+}
+
+func freezeRow(ctx context.Context, b *Bench) ([]Line, error) {
+	s, err := b.oursAfter(ctx, cluster.Config{}, frozen)
+	return []Line{s.Line(ours, freezeBounds)}, err
+}

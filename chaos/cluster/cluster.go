@@ -107,6 +107,10 @@ func New(c Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	gossip, err := gossipArgs(c)
+	if err != nil {
+		return nil, err
+	}
 	cl := &Cluster{Run: c.Run}
 	for i := range c.Masters {
 		p := ports[5*i:]
@@ -117,14 +121,14 @@ func New(c Config) (*Cluster, error) {
 		cl.Masters = append(cl.Masters, m)
 	}
 	for _, m := range cl.Masters {
-		m.Member = c.Run.NewMember(m.host.place(proc.Config{Name: m.ID, Path: c.Binary, Args: cl.masterArgs(m, properties), Env: env, Outlive: c.Outlive}))
+		m.Member = c.Run.NewMember(m.host.place(proc.Config{Name: m.ID, Path: c.Binary, Args: slices.Insert(cl.masterArgs(m, properties), 1, gossip...), Env: env, Outlive: c.Outlive}))
 	}
 	for i := range c.Workers {
 		w := &Worker{ID: "w" + strconv.Itoa(i+1), web: ports[5*c.Masters+i]}
 		if w.host, err = hostFor(c.Net, w.ID); err != nil {
 			return nil, err
 		}
-		w.Member = c.Run.NewMember(w.host.place(proc.Config{Name: w.ID, Path: c.Binary, Args: cl.workerArgs(w, c, properties), Env: env, Outlive: c.Outlive}))
+		w.Member = c.Run.NewMember(w.host.place(proc.Config{Name: w.ID, Path: c.Binary, Args: slices.Insert(cl.workerArgs(w, c, properties), 1, gossip...), Env: env, Outlive: c.Outlive}))
 		cl.Workers = append(cl.Workers, w)
 	}
 	return cl, nil
