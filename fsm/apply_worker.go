@@ -27,19 +27,25 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	}
 	if known {
 		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", keepAll)
+		t.countFlap(old.ID, in.Registered, c.Damping)
 	}
 	if holder, ok := t.worker(holderID); taken && ok {
 		t.loseWorker(holder, in.Registered, "replaced by a new worker at the same address", keepAll)
 	}
+	var past Watch // of this id, or of a worker that had another id here: Spark's have a new one in each life
+	if old, ok := t.worker(in.ID); ok {
+		past = old.Watched()
+	}
 	for _, w := range list(t.workers, nil) {
 		if w.State == WorkerDead && w.Host == in.Host && w.Port == in.Port {
+			past = past.worse(w.Watched())
 			t.workers.Delete([]byte(w.ID))
 		}
 	}
 	w := &Worker{
 		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
 		Builds: sortedBuilds(in.Builds), Resources: distinct(in.Resources), Incarnation: in.Incarnation, Ref: in.Ref,
-		Registered: in.Registered, State: WorkerAlive, Since: in.Registered,
+		Registered: in.Registered, State: WorkerAlive, Since: in.Registered, Watch: past.endSuspicion(),
 	}
 	t.putWorker(w)
 	t.addresses.Insert(key, w.ID)
@@ -62,6 +68,7 @@ func (t *txn) workerLost(c *WorkerLost) (any, *Refusal) {
 		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered in this life of it", c.ID)}
 	}
 	t.loseWorker(w, c.At, c.Reason, c.Retained)
+	t.countFlap(c.ID, c.At, c.Damping)
 	return nil, nil
 }
 
@@ -75,7 +82,7 @@ func (t *txn) loseWorker(w *Worker, at int64, reason string, retainedDrivers int
 	}
 	w, _ = t.worker(w.ID)
 	w = editWorker(w)
-	w.State, w.Since, w.Reason = WorkerDead, at, reason
+	w.State, w.Since, w.Reason, w.Watch = WorkerDead, at, reason, w.Watched().endSuspicion()
 	t.putWorker(w)
 	t.addresses.Delete(addressKey(w.Host, w.Port))
 	t.emit(Event{Kind: WorkerGone, Worker: w, Message: reason})

@@ -29,6 +29,9 @@ func (s *State) checkWorkers() (errs []error) {
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	alive := 0
 	for w := range s.Workers() {
+		if err := s.checkWatch(w); err != nil {
+			errs = append(errs, err)
+		}
 		var b books
 		for e := range s.ExecutorsOn(w.ID) {
 			b.add(e.Cores, e.MemoryMB, e.Resources)

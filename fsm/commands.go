@@ -15,6 +15,8 @@ const (
 	TypeWorkerReport         Type = 3
 	TypeDecommissionWorker   Type = 4
 	TypePruneWorkers         Type = 5
+	TypeSuspectWorker        Type = 6
+	TypeSetBrake             Type = 7
 	TypeRegisterApplication  Type = 10
 	TypeFinishApplication    Type = 11
 	TypeRequestExecutors     Type = 12
@@ -42,6 +44,8 @@ type RegisterWorker struct {
 	Worker Worker `cbor:"1,keyasint"` // identity, capacity and Registered; everything else is ignored
 	// ReplaceAddress removes another worker that holds the same host and port: the leader has seen that it is gone.
 	ReplaceAddress bool `cbor:"2,keyasint,omitempty"`
+	// Damping counts a flap where it is a new life of a worker whose old one has not ended in order.
+	Damping *Damping `cbor:"3,keyasint,omitempty"`
 }
 
 // WorkerLost removes a worker for good: its executors are LOST, its drivers relaunched or in ERROR (Master.removeWorker).
@@ -51,6 +55,8 @@ type WorkerLost struct {
 	At          int64  `cbor:"3,keyasint"`
 	Reason      string `cbor:"4,keyasint"`
 	Retained    int    `cbor:"5,keyasint"` // completed drivers kept
+	// Damping counts this as a flap; nil: it does not count, as where the worker has said goodbye.
+	Damping *Damping `cbor:"6,keyasint,omitempty"`
 }
 
 // ReportedExecutor is one line of a worker's own list.
@@ -222,6 +228,10 @@ func commandOf(t Type) Command {
 		return new(DecommissionWorker)
 	case TypePruneWorkers:
 		return new(PruneWorkers)
+	case TypeSuspectWorker:
+		return new(SuspectWorker)
+	case TypeSetBrake:
+		return new(SetBrake)
 	case TypeRegisterApplication:
 		return new(RegisterApplication)
 	case TypeFinishApplication:

@@ -114,6 +114,10 @@ func (t *txn) apply(c Command) []byte {
 		return encodeResult(t.decommissionWorker(c))
 	case *PruneWorkers:
 		return encodeResult(t.pruneWorkers(c))
+	case *SuspectWorker:
+		return encodeResult(t.suspectWorker(c))
+	case *SetBrake:
+		return encodeResult(t.setBrake(c))
 	case *RegisterApplication:
 		return encodeResult(t.registerApplication(c))
 	case *FinishApplication:

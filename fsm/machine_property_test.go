@@ -78,7 +78,7 @@ func (r *randomMachine) drawPlan(t *rapid.T) *ApplyPlan {
 func (r *randomMachine) draw(t *rapid.T) Command {
 	worker := func() string { return rapid.SampledFrom(workerNames).Draw(t, "worker") }
 	switch rapid.SampledFrom([]Type{
-		TypeRegisterWorker, TypeRegisterWorker, TypeWorkerLost, TypeWorkerReport, TypeDecommissionWorker, TypePruneWorkers, TypeRegisterApplication,
+		TypeRegisterWorker, TypeRegisterWorker, TypeWorkerLost, TypeWorkerReport, TypeDecommissionWorker, TypePruneWorkers, TypeSuspectWorker, TypeSetBrake, TypeRegisterApplication,
 		TypeRegisterApplication, TypeFinishApplication, TypeRequestExecutors, TypeKillExecutors, TypeExecutorStateChanged, TypeExecutorStateChanged,
 		TypeExecutorStateChanged, TypeApplyPlan, TypeApplyPlan, TypeApplyPlan, TypeSubmitDriver, TypeKillDriver, TypeDriverStateChanged,
 	}).Draw(t, "command") {
@@ -87,15 +87,19 @@ func (r *randomMachine) draw(t *rapid.T) Command {
 		w.Incarnation = rapid.SampledFrom(lives).Draw(t, "life")
 		w.Host = "h" + rapid.SampledFrom(workerNames).Draw(t, "host")
 		w.Cores, w.MemoryMB = rapid.IntRange(1, 8).Draw(t, "cores"), rapid.IntRange(1, 8).Draw(t, "memory")*128
-		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace")}
+		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t)}
 	case TypeWorkerLost:
-		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5}
+		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5, At: drawTime(t), Damping: drawDamping(t)}
 	case TypeWorkerReport:
 		return r.drawReport(t)
 	case TypeDecommissionWorker:
 		return &DecommissionWorker{ID: worker()}
 	case TypePruneWorkers:
 		return &PruneWorkers{Before: 1 << 40}
+	case TypeSuspectWorker:
+		return &SuspectWorker{ID: worker(), Since: drawTime(t), Reason: "silent", At: drawTime(t), Damping: drawDamping(t)}
+	case TypeSetBrake:
+		return &SetBrake{Brake{Since: drawTime(t), Until: drawTime(t)}}
 	case TypeRegisterApplication:
 		if rapid.IntRange(0, 3).Draw(t, "new") > 0 {
 			r.ports++

@@ -172,6 +172,17 @@ func (m *model) apply(c Command) Code {
 		}
 	case *PruneWorkers:
 		m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool { return w.state == WorkerDead })
+	case *SuspectWorker:
+		if w := m.worker(c.ID); w == nil || w.state == WorkerDead {
+			return CodeUnknownWorker
+		}
+		if c.Since < 0 {
+			return CodeInvalid
+		}
+	case *SetBrake:
+		if c.Brake.Since < 0 || c.Brake.Until < c.Brake.Since {
+			return CodeInvalid
+		}
 	case *WorkerReport:
 		return m.report(c)
 	case *RegisterApplication:

@@ -27,6 +27,9 @@ type Worker struct {
 	CoresUsed     int                 `cbor:"16,keyasint,omitempty"`
 	MemoryUsedMB  int                 `cbor:"17,keyasint,omitempty"`
 	ResourcesUsed map[string][]string `cbor:"18,keyasint,omitempty"`
+
+	// Watch is what leaders found out about its health; nil: nothing. States share it, so it is replaced, not changed.
+	Watch *Watch `cbor:"19,keyasint,omitempty"`
 }
 
 // CoresFree is the number of cores that nothing uses.
@@ -194,4 +197,6 @@ type counters struct {
 	Term       uint64 `cbor:"9,keyasint,omitempty"`
 	// Quorum is shared by States, so it is copied before it is changed.
 	Quorum *Quorum `cbor:"10,keyasint,omitempty"`
+	// Brake likewise: it is replaced.
+	Brake *Brake `cbor:"11,keyasint,omitempty"`
 }
