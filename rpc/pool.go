@@ -65,6 +65,19 @@ func (p *Pool) Quorum(addr string) (clusterpb.QuorumClient, error) {
 	return clusterpb.NewQuorumClient(c), nil
 }
 
+// Reach asks the master at addr which of these workers answer it, each within timeout.
+func (p *Pool) Reach(ctx context.Context, addr string, workerIDs []string, timeout time.Duration) (answering []string, err error) {
+	c, err := p.conn(addr)
+	if err != nil {
+		return nil, err
+	}
+	r, err := clusterpb.NewSecondOpinionClient(c).Reach(ctx, &clusterpb.ReachRequest{WorkerIds: workerIDs, TimeoutMs: uint32(timeout.Milliseconds())})
+	if err != nil {
+		return nil, fmt.Errorf("ask %s which workers answer it: %w", addr, err)
+	}
+	return r.GetAnswering(), nil
+}
+
 func (p *Pool) conn(addr string) (*grpc.ClientConn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

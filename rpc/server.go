@@ -52,6 +52,8 @@ type ServerConfig struct {
 	Master  Master
 	Workers clusterpb.WorkersServer
 	Quorum  clusterpb.QuorumServer // nil: not served
+
+	SecondOpinion clusterpb.SecondOpinionServer // nil: not served
 }
 
 // Server serves a master's gRPC port.
@@ -75,6 +77,9 @@ func NewServer(cfg ServerConfig) *Server {
 	clusterpb.RegisterWorkersServer(s.grpc, cfg.Workers)
 	if cfg.Quorum != nil {
 		clusterpb.RegisterQuorumServer(s.grpc, cfg.Quorum)
+	}
+	if cfg.SecondOpinion != nil {
+		clusterpb.RegisterSecondOpinionServer(s.grpc, cfg.SecondOpinion)
 	}
 	return s
 }

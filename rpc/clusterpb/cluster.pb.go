@@ -1590,6 +1590,104 @@ func (x *AutopilotReply) GetSettings() *AutopilotSettings {
 	return nil
 }
 
+type ReachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000; such as this master does not know do not answer.
+	WorkerIds []string `protobuf:"bytes,1,rep,name=worker_ids,json=workerIds,proto3" json:"worker_ids,omitempty"`
+	// For each question; at most 10 s.
+	TimeoutMs     uint32 `protobuf:"varint,2,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReachRequest) Reset() {
+	*x = ReachRequest{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReachRequest) ProtoMessage() {}
+
+func (x *ReachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReachRequest.ProtoReflect.Descriptor instead.
+func (*ReachRequest) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ReachRequest) GetWorkerIds() []string {
+	if x != nil {
+		return x.WorkerIds
+	}
+	return nil
+}
+
+func (x *ReachRequest) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+type ReachReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answering     []string               `protobuf:"bytes,1,rep,name=answering,proto3" json:"answering,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReachReply) Reset() {
+	*x = ReachReply{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReachReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReachReply) ProtoMessage() {}
+
+func (x *ReachReply) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReachReply.ProtoReflect.Descriptor instead.
+func (*ReachReply) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ReachReply) GetAnswering() []string {
+	if x != nil {
+		return x.Answering
+	}
+	return nil
+}
+
 type WorkerMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -1606,7 +1704,7 @@ type WorkerMessage struct {
 
 func (x *WorkerMessage) Reset() {
 	*x = WorkerMessage{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1618,7 +1716,7 @@ func (x *WorkerMessage) String() string {
 func (*WorkerMessage) ProtoMessage() {}
 
 func (x *WorkerMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[28]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +1729,7 @@ func (x *WorkerMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerMessage.ProtoReflect.Descriptor instead.
 func (*WorkerMessage) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{28}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WorkerMessage) GetMessage() isWorkerMessage_Message {
@@ -1746,7 +1844,7 @@ type Hello struct {
 
 func (x *Hello) Reset() {
 	*x = Hello{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1856,7 @@ func (x *Hello) String() string {
 func (*Hello) ProtoMessage() {}
 
 func (x *Hello) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[29]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1869,7 @@ func (x *Hello) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hello.ProtoReflect.Descriptor instead.
 func (*Hello) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{29}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Hello) GetId() string {
@@ -1882,7 +1980,7 @@ type SparkHome struct {
 
 func (x *SparkHome) Reset() {
 	*x = SparkHome{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1894,7 +1992,7 @@ func (x *SparkHome) String() string {
 func (*SparkHome) ProtoMessage() {}
 
 func (x *SparkHome) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[30]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1907,7 +2005,7 @@ func (x *SparkHome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SparkHome.ProtoReflect.Descriptor instead.
 func (*SparkHome) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{30}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SparkHome) GetVersion() string {
@@ -1933,7 +2031,7 @@ type Addresses struct {
 
 func (x *Addresses) Reset() {
 	*x = Addresses{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2043,7 @@ func (x *Addresses) String() string {
 func (*Addresses) ProtoMessage() {}
 
 func (x *Addresses) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[31]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +2056,7 @@ func (x *Addresses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Addresses.ProtoReflect.Descriptor instead.
 func (*Addresses) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{31}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Addresses) GetAddresses() []string {
@@ -1981,7 +2079,7 @@ type ExecutorReport struct {
 
 func (x *ExecutorReport) Reset() {
 	*x = ExecutorReport{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2091,7 @@ func (x *ExecutorReport) String() string {
 func (*ExecutorReport) ProtoMessage() {}
 
 func (x *ExecutorReport) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[32]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2104,7 @@ func (x *ExecutorReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutorReport.ProtoReflect.Descriptor instead.
 func (*ExecutorReport) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{32}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExecutorReport) GetAppId() string {
@@ -2052,7 +2150,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2064,7 +2162,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[33]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2077,7 +2175,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{33}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{35}
 }
 
 type Decommissioning struct {
@@ -2088,7 +2186,7 @@ type Decommissioning struct {
 
 func (x *Decommissioning) Reset() {
 	*x = Decommissioning{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2198,7 @@ func (x *Decommissioning) String() string {
 func (*Decommissioning) ProtoMessage() {}
 
 func (x *Decommissioning) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[34]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2211,7 @@ func (x *Decommissioning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decommissioning.ProtoReflect.Descriptor instead.
 func (*Decommissioning) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{34}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{36}
 }
 
 // Goodbye: the worker is stopping and has ended all that it ran.
@@ -2126,7 +2224,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2236,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[35]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2249,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{35}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Goodbye) GetReason() string {
@@ -2180,7 +2278,7 @@ type MasterMessage struct {
 
 func (x *MasterMessage) Reset() {
 	*x = MasterMessage{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2290,7 @@ func (x *MasterMessage) String() string {
 func (*MasterMessage) ProtoMessage() {}
 
 func (x *MasterMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[36]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2303,7 @@ func (x *MasterMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterMessage.ProtoReflect.Descriptor instead.
 func (*MasterMessage) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{36}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MasterMessage) GetTerm() uint64 {
@@ -2329,7 +2427,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2439,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2452,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{37}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Welcome) GetLeaderId() string {
@@ -2402,7 +2500,7 @@ type LaunchExecutor struct {
 
 func (x *LaunchExecutor) Reset() {
 	*x = LaunchExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +2512,7 @@ func (x *LaunchExecutor) String() string {
 func (*LaunchExecutor) ProtoMessage() {}
 
 func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +2525,7 @@ func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchExecutor.ProtoReflect.Descriptor instead.
 func (*LaunchExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{38}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LaunchExecutor) GetAppId() string {
@@ -2496,7 +2594,7 @@ type KillExecutor struct {
 
 func (x *KillExecutor) Reset() {
 	*x = KillExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2508,7 +2606,7 @@ func (x *KillExecutor) String() string {
 func (*KillExecutor) ProtoMessage() {}
 
 func (x *KillExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2521,7 +2619,7 @@ func (x *KillExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KillExecutor.ProtoReflect.Descriptor instead.
 func (*KillExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{39}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *KillExecutor) GetAppId() string {
@@ -2547,7 +2645,7 @@ type ApplicationFinished struct {
 
 func (x *ApplicationFinished) Reset() {
 	*x = ApplicationFinished{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2559,7 +2657,7 @@ func (x *ApplicationFinished) String() string {
 func (*ApplicationFinished) ProtoMessage() {}
 
 func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2572,7 +2670,7 @@ func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplicationFinished.ProtoReflect.Descriptor instead.
 func (*ApplicationFinished) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{40}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ApplicationFinished) GetAppId() string {
@@ -2594,7 +2692,7 @@ type ExecutorAck struct {
 
 func (x *ExecutorAck) Reset() {
 	*x = ExecutorAck{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2606,7 +2704,7 @@ func (x *ExecutorAck) String() string {
 func (*ExecutorAck) ProtoMessage() {}
 
 func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2619,7 +2717,7 @@ func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutorAck.ProtoReflect.Descriptor instead.
 func (*ExecutorAck) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{41}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ExecutorAck) GetAppId() string {
@@ -2651,7 +2749,7 @@ type DecommissionWorker struct {
 
 func (x *DecommissionWorker) Reset() {
 	*x = DecommissionWorker{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2663,7 +2761,7 @@ func (x *DecommissionWorker) String() string {
 func (*DecommissionWorker) ProtoMessage() {}
 
 func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2676,7 +2774,7 @@ func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecommissionWorker.ProtoReflect.Descriptor instead.
 func (*DecommissionWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{42}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{44}
 }
 
 var File_rpc_clusterpb_cluster_proto protoreflect.FileDescriptor
@@ -2777,7 +2875,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x13SetAutopilotRequest\x12C\n" +
 	"\bsettings\x18\x01 \x01(\v2'.firesteel.cluster.v1.AutopilotSettingsR\bsettings\"U\n" +
 	"\x0eAutopilotReply\x12C\n" +
-	"\bsettings\x18\x01 \x01(\v2'.firesteel.cluster.v1.AutopilotSettingsR\bsettings\"\xe2\x02\n" +
+	"\bsettings\x18\x01 \x01(\v2'.firesteel.cluster.v1.AutopilotSettingsR\bsettings\"L\n" +
+	"\fReachRequest\x12\x1d\n" +
+	"\n" +
+	"worker_ids\x18\x01 \x03(\tR\tworkerIds\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x02 \x01(\rR\ttimeoutMs\"*\n" +
+	"\n" +
+	"ReachReply\x12\x1c\n" +
+	"\tanswering\x18\x01 \x03(\tR\tanswering\"\xe2\x02\n" +
 	"\rWorkerMessage\x123\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1b.firesteel.cluster.v1.HelloH\x00R\x05hello\x12B\n" +
 	"\bexecutor\x18\x02 \x01(\v2$.firesteel.cluster.v1.ExecutorReportH\x00R\bexecutor\x12?\n" +
@@ -2885,7 +2991,9 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\fRemoveMaster\x12).firesteel.cluster.v1.RemoveMasterRequest\x1a'.firesteel.cluster.v1.RemoveMasterReply\x12t\n" +
 	"\x12TransferLeadership\x12/.firesteel.cluster.v1.TransferLeadershipRequest\x1a-.firesteel.cluster.v1.TransferLeadershipReply\x12_\n" +
 	"\fGetAutopilot\x12).firesteel.cluster.v1.GetAutopilotRequest\x1a$.firesteel.cluster.v1.AutopilotReply\x12_\n" +
-	"\fSetAutopilot\x12).firesteel.cluster.v1.SetAutopilotRequest\x1a$.firesteel.cluster.v1.AutopilotReply2b\n" +
+	"\fSetAutopilot\x12).firesteel.cluster.v1.SetAutopilotRequest\x1a$.firesteel.cluster.v1.AutopilotReply2^\n" +
+	"\rSecondOpinion\x12M\n" +
+	"\x05Reach\x12\".firesteel.cluster.v1.ReachRequest\x1a .firesteel.cluster.v1.ReachReply2b\n" +
 	"\aWorkers\x12W\n" +
 	"\aSession\x12#.firesteel.cluster.v1.WorkerMessage\x1a#.firesteel.cluster.v1.MasterMessage(\x010\x01B.Z,github.com/firesteel/firesteel/rpc/clusterpbb\x06proto3"
 
@@ -2902,7 +3010,7 @@ func file_rpc_clusterpb_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_rpc_clusterpb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_rpc_clusterpb_cluster_proto_goTypes = []any{
 	(ExecutorState)(0),                // 0: firesteel.cluster.v1.ExecutorState
 	(*ProposeRequest)(nil),            // 1: firesteel.cluster.v1.ProposeRequest
@@ -2933,23 +3041,25 @@ var file_rpc_clusterpb_cluster_proto_goTypes = []any{
 	(*GetAutopilotRequest)(nil),       // 26: firesteel.cluster.v1.GetAutopilotRequest
 	(*SetAutopilotRequest)(nil),       // 27: firesteel.cluster.v1.SetAutopilotRequest
 	(*AutopilotReply)(nil),            // 28: firesteel.cluster.v1.AutopilotReply
-	(*WorkerMessage)(nil),             // 29: firesteel.cluster.v1.WorkerMessage
-	(*Hello)(nil),                     // 30: firesteel.cluster.v1.Hello
-	(*SparkHome)(nil),                 // 31: firesteel.cluster.v1.SparkHome
-	(*Addresses)(nil),                 // 32: firesteel.cluster.v1.Addresses
-	(*ExecutorReport)(nil),            // 33: firesteel.cluster.v1.ExecutorReport
-	(*Heartbeat)(nil),                 // 34: firesteel.cluster.v1.Heartbeat
-	(*Decommissioning)(nil),           // 35: firesteel.cluster.v1.Decommissioning
-	(*Goodbye)(nil),                   // 36: firesteel.cluster.v1.Goodbye
-	(*MasterMessage)(nil),             // 37: firesteel.cluster.v1.MasterMessage
-	(*Welcome)(nil),                   // 38: firesteel.cluster.v1.Welcome
-	(*LaunchExecutor)(nil),            // 39: firesteel.cluster.v1.LaunchExecutor
-	(*KillExecutor)(nil),              // 40: firesteel.cluster.v1.KillExecutor
-	(*ApplicationFinished)(nil),       // 41: firesteel.cluster.v1.ApplicationFinished
-	(*ExecutorAck)(nil),               // 42: firesteel.cluster.v1.ExecutorAck
-	(*DecommissionWorker)(nil),        // 43: firesteel.cluster.v1.DecommissionWorker
-	nil,                               // 44: firesteel.cluster.v1.Hello.ResourcesEntry
-	nil,                               // 45: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	(*ReachRequest)(nil),              // 29: firesteel.cluster.v1.ReachRequest
+	(*ReachReply)(nil),                // 30: firesteel.cluster.v1.ReachReply
+	(*WorkerMessage)(nil),             // 31: firesteel.cluster.v1.WorkerMessage
+	(*Hello)(nil),                     // 32: firesteel.cluster.v1.Hello
+	(*SparkHome)(nil),                 // 33: firesteel.cluster.v1.SparkHome
+	(*Addresses)(nil),                 // 34: firesteel.cluster.v1.Addresses
+	(*ExecutorReport)(nil),            // 35: firesteel.cluster.v1.ExecutorReport
+	(*Heartbeat)(nil),                 // 36: firesteel.cluster.v1.Heartbeat
+	(*Decommissioning)(nil),           // 37: firesteel.cluster.v1.Decommissioning
+	(*Goodbye)(nil),                   // 38: firesteel.cluster.v1.Goodbye
+	(*MasterMessage)(nil),             // 39: firesteel.cluster.v1.MasterMessage
+	(*Welcome)(nil),                   // 40: firesteel.cluster.v1.Welcome
+	(*LaunchExecutor)(nil),            // 41: firesteel.cluster.v1.LaunchExecutor
+	(*KillExecutor)(nil),              // 42: firesteel.cluster.v1.KillExecutor
+	(*ApplicationFinished)(nil),       // 43: firesteel.cluster.v1.ApplicationFinished
+	(*ExecutorAck)(nil),               // 44: firesteel.cluster.v1.ExecutorAck
+	(*DecommissionWorker)(nil),        // 45: firesteel.cluster.v1.DecommissionWorker
+	nil,                               // 46: firesteel.cluster.v1.Hello.ResourcesEntry
+	nil,                               // 47: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
 }
 var file_rpc_clusterpb_cluster_proto_depIdxs = []int32{
 	5,  // 0: firesteel.cluster.v1.PromiseRequest.servers:type_name -> firesteel.cluster.v1.Server
@@ -2958,25 +3068,25 @@ var file_rpc_clusterpb_cluster_proto_depIdxs = []int32{
 	20, // 3: firesteel.cluster.v1.ListMastersReply.masters:type_name -> firesteel.cluster.v1.MasterMember
 	25, // 4: firesteel.cluster.v1.SetAutopilotRequest.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
 	25, // 5: firesteel.cluster.v1.AutopilotReply.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
-	30, // 6: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
-	33, // 7: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
-	34, // 8: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
-	35, // 9: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
-	36, // 10: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
-	31, // 11: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
-	44, // 12: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
-	33, // 13: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
+	32, // 6: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
+	35, // 7: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
+	36, // 8: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
+	37, // 9: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
+	38, // 10: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
+	33, // 11: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
+	46, // 12: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
+	35, // 13: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
 	0,  // 14: firesteel.cluster.v1.ExecutorReport.state:type_name -> firesteel.cluster.v1.ExecutorState
-	38, // 15: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
-	39, // 16: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
-	40, // 17: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
-	41, // 18: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
-	42, // 19: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
-	43, // 20: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
-	45, // 21: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	40, // 15: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
+	41, // 16: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
+	42, // 17: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
+	43, // 18: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
+	44, // 19: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
+	45, // 20: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
+	47, // 21: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
 	0,  // 22: firesteel.cluster.v1.ExecutorAck.state:type_name -> firesteel.cluster.v1.ExecutorState
-	32, // 23: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
-	32, // 24: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	34, // 23: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	34, // 24: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
 	1,  // 25: firesteel.cluster.v1.Masters.Propose:input_type -> firesteel.cluster.v1.ProposeRequest
 	3,  // 26: firesteel.cluster.v1.Masters.ReadIndex:input_type -> firesteel.cluster.v1.ReadIndexRequest
 	6,  // 27: firesteel.cluster.v1.Masters.Promise:input_type -> firesteel.cluster.v1.PromiseRequest
@@ -2989,22 +3099,24 @@ var file_rpc_clusterpb_cluster_proto_depIdxs = []int32{
 	23, // 34: firesteel.cluster.v1.Quorum.TransferLeadership:input_type -> firesteel.cluster.v1.TransferLeadershipRequest
 	26, // 35: firesteel.cluster.v1.Quorum.GetAutopilot:input_type -> firesteel.cluster.v1.GetAutopilotRequest
 	27, // 36: firesteel.cluster.v1.Quorum.SetAutopilot:input_type -> firesteel.cluster.v1.SetAutopilotRequest
-	29, // 37: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
-	2,  // 38: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
-	4,  // 39: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
-	7,  // 40: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
-	10, // 41: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
-	12, // 42: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
-	15, // 43: firesteel.cluster.v1.Quorum.Standing:output_type -> firesteel.cluster.v1.StandingReply
-	17, // 44: firesteel.cluster.v1.Quorum.Position:output_type -> firesteel.cluster.v1.PositionReply
-	19, // 45: firesteel.cluster.v1.Quorum.ListMasters:output_type -> firesteel.cluster.v1.ListMastersReply
-	22, // 46: firesteel.cluster.v1.Quorum.RemoveMaster:output_type -> firesteel.cluster.v1.RemoveMasterReply
-	24, // 47: firesteel.cluster.v1.Quorum.TransferLeadership:output_type -> firesteel.cluster.v1.TransferLeadershipReply
-	28, // 48: firesteel.cluster.v1.Quorum.GetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
-	28, // 49: firesteel.cluster.v1.Quorum.SetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
-	37, // 50: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
-	38, // [38:51] is the sub-list for method output_type
-	25, // [25:38] is the sub-list for method input_type
+	29, // 37: firesteel.cluster.v1.SecondOpinion.Reach:input_type -> firesteel.cluster.v1.ReachRequest
+	31, // 38: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
+	2,  // 39: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
+	4,  // 40: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
+	7,  // 41: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
+	10, // 42: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
+	12, // 43: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
+	15, // 44: firesteel.cluster.v1.Quorum.Standing:output_type -> firesteel.cluster.v1.StandingReply
+	17, // 45: firesteel.cluster.v1.Quorum.Position:output_type -> firesteel.cluster.v1.PositionReply
+	19, // 46: firesteel.cluster.v1.Quorum.ListMasters:output_type -> firesteel.cluster.v1.ListMastersReply
+	22, // 47: firesteel.cluster.v1.Quorum.RemoveMaster:output_type -> firesteel.cluster.v1.RemoveMasterReply
+	24, // 48: firesteel.cluster.v1.Quorum.TransferLeadership:output_type -> firesteel.cluster.v1.TransferLeadershipReply
+	28, // 49: firesteel.cluster.v1.Quorum.GetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	28, // 50: firesteel.cluster.v1.Quorum.SetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	30, // 51: firesteel.cluster.v1.SecondOpinion.Reach:output_type -> firesteel.cluster.v1.ReachReply
+	39, // 52: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
+	39, // [39:53] is the sub-list for method output_type
+	25, // [25:39] is the sub-list for method input_type
 	25, // [25:25] is the sub-list for extension type_name
 	25, // [25:25] is the sub-list for extension extendee
 	0,  // [0:25] is the sub-list for field type_name
@@ -3015,15 +3127,15 @@ func file_rpc_clusterpb_cluster_proto_init() {
 	if File_rpc_clusterpb_cluster_proto != nil {
 		return
 	}
-	file_rpc_clusterpb_cluster_proto_msgTypes[28].OneofWrappers = []any{
+	file_rpc_clusterpb_cluster_proto_msgTypes[30].OneofWrappers = []any{
 		(*WorkerMessage_Hello)(nil),
 		(*WorkerMessage_Executor)(nil),
 		(*WorkerMessage_Heartbeat)(nil),
 		(*WorkerMessage_Decommissioning)(nil),
 		(*WorkerMessage_Goodbye)(nil),
 	}
-	file_rpc_clusterpb_cluster_proto_msgTypes[32].OneofWrappers = []any{}
-	file_rpc_clusterpb_cluster_proto_msgTypes[36].OneofWrappers = []any{
+	file_rpc_clusterpb_cluster_proto_msgTypes[34].OneofWrappers = []any{}
+	file_rpc_clusterpb_cluster_proto_msgTypes[38].OneofWrappers = []any{
 		(*MasterMessage_Welcome)(nil),
 		(*MasterMessage_LaunchExecutor)(nil),
 		(*MasterMessage_KillExecutor)(nil),
@@ -3037,9 +3149,9 @@ func file_rpc_clusterpb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_clusterpb_cluster_proto_rawDesc), len(file_rpc_clusterpb_cluster_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
-			NumServices:   3,
+			NumServices:   4,
 		},
 		GoTypes:           file_rpc_clusterpb_cluster_proto_goTypes,
 		DependencyIndexes: file_rpc_clusterpb_cluster_proto_depIdxs,

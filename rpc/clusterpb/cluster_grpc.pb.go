@@ -643,6 +643,114 @@ var Quorum_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	SecondOpinion_Reach_FullMethodName = "/firesteel.cluster.v1.SecondOpinion/Reach"
+)
+
+// SecondOpinionClient is the client API for SecondOpinion service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// SecondOpinion is what a leader that seems to lose many workers at once asks the other masters, before it believes itself.
+type SecondOpinionClient interface {
+	// Reach asks workers whether they are there, and tells which of them answer. Any master.
+	Reach(ctx context.Context, in *ReachRequest, opts ...grpc.CallOption) (*ReachReply, error)
+}
+
+type secondOpinionClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewSecondOpinionClient(cc grpc.ClientConnInterface) SecondOpinionClient {
+	return &secondOpinionClient{cc}
+}
+
+func (c *secondOpinionClient) Reach(ctx context.Context, in *ReachRequest, opts ...grpc.CallOption) (*ReachReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReachReply)
+	err := c.cc.Invoke(ctx, SecondOpinion_Reach_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// SecondOpinionServer is the server API for SecondOpinion service.
+// All implementations must embed UnimplementedSecondOpinionServer
+// for forward compatibility.
+//
+// SecondOpinion is what a leader that seems to lose many workers at once asks the other masters, before it believes itself.
+type SecondOpinionServer interface {
+	// Reach asks workers whether they are there, and tells which of them answer. Any master.
+	Reach(context.Context, *ReachRequest) (*ReachReply, error)
+	mustEmbedUnimplementedSecondOpinionServer()
+}
+
+// UnimplementedSecondOpinionServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedSecondOpinionServer struct{}
+
+func (UnimplementedSecondOpinionServer) Reach(context.Context, *ReachRequest) (*ReachReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Reach not implemented")
+}
+func (UnimplementedSecondOpinionServer) mustEmbedUnimplementedSecondOpinionServer() {}
+func (UnimplementedSecondOpinionServer) testEmbeddedByValue()                       {}
+
+// UnsafeSecondOpinionServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to SecondOpinionServer will
+// result in compilation errors.
+type UnsafeSecondOpinionServer interface {
+	mustEmbedUnimplementedSecondOpinionServer()
+}
+
+func RegisterSecondOpinionServer(s grpc.ServiceRegistrar, srv SecondOpinionServer) {
+	// If the following call panics, it indicates UnimplementedSecondOpinionServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&SecondOpinion_ServiceDesc, srv)
+}
+
+func _SecondOpinion_Reach_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReachRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SecondOpinionServer).Reach(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SecondOpinion_Reach_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SecondOpinionServer).Reach(ctx, req.(*ReachRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// SecondOpinion_ServiceDesc is the grpc.ServiceDesc for SecondOpinion service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var SecondOpinion_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "firesteel.cluster.v1.SecondOpinion",
+	HandlerType: (*SecondOpinionServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Reach",
+			Handler:    _SecondOpinion_Reach_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "rpc/clusterpb/cluster.proto",
+}
+
+const (
 	Workers_Session_FullMethodName = "/firesteel.cluster.v1.Workers/Session"
 )
 
