@@ -41,9 +41,10 @@ type appLink struct {
 	log      *slog.Logger
 	app      *fsm.App
 	driver   wire.Address
-	dialect  rpcenv.Dialect
-	mute     error // why dialect is not known; the driver's own connection, if it is there, still tells enough to speak
-	takeover bool  // the driver knows another master, or none; it must be told of this one
+	learn    func() (rpcenv.Dialect, error) // reads dialect from the application's record; nil where it is known
+	dialect  rpcenv.Dialect                 // once learned: the driver's own connection, if it is there, mostly tells enough
+	mute     error                          // why it is not known
+	takeover bool                           // the driver knows another master, or none; it must be told of this one
 	box      *mailbox[fsm.Event]
 	relayed  chan struct{} // signals that a relay has lost the driver
 
@@ -278,6 +279,7 @@ func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
 		if line, ok := l.find(); ok {
 			return line, ""
 		}
+		l.learnDialect()
 		if l.mute != nil {
 			return nil, fmt.Sprintf("its driver at %s cannot be spoken to: %v", l.driver, l.mute)
 		}
@@ -323,7 +325,20 @@ func (l *appLink) certain(ctx context.Context, err error) (reason string) {
 	return reason
 }
 
+// learnDialect finds out how the driver is spoken to over a connection that it has not opened.
+func (l *appLink) learnDialect() {
+	if l.learn == nil {
+		return
+	}
+	l.dialect, l.mute = l.learn()
+	l.learn = nil
+	if l.mute != nil {
+		l.log.Error("a driver can only be spoken to over a connection of its own", "error", l.mute)
+	}
+}
+
 func (l *appLink) dialOnce(ctx context.Context) (driverLine, error) {
+	l.learnDialect()
 	if l.mute != nil {
 		return nil, l.mute
 	}

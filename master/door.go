@@ -30,13 +30,17 @@ var (
 // Receive takes the one-way messages of facts/spark-standalone.md, 12.1 and 12.2.
 func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
 	d.m.peers.note(p)
+	switch msg := msg.(type) { // those that need no context of the connection, of which one costs a goroutine
+	case *messages.RegisterApplication:
+		d.note(msg, p, d.registerApplication(p, msg))
+		return
+	case *messages.UnregisterApplication:
+		d.note(msg, p, d.unregisterApplication(d.m.ctx, msg))
+		return
+	}
 	ctx := contextOf(d.m.ctx, p)
 	var err error
 	switch msg := msg.(type) {
-	case *messages.RegisterApplication:
-		err = d.registerApplication(ctx, p, msg)
-	case *messages.UnregisterApplication:
-		err = d.unregisterApplication(d.m.ctx, msg)
 	case *messages.MasterChangeAcknowledged:
 		d.log.Info("application re-attached", "app", msg.AppID)
 	case *messages.RegisterWorker:
@@ -83,7 +87,7 @@ func (d *door) ReceiveAndReply(p *rpcenv.Peer, msg messages.Message) (messages.M
 		// A late report of an executor that nobody knows is answered true, as Spark's Master does.
 		err := d.executorStateChanged(ctx, msg)
 		if fsm.RefusalCode(err) != fsm.CodeOK {
-			d.note(msg, p, err)
+			d.log.Debug("a report that changes nothing", "peer", p.Address().String(), "reason", err)
 			err = nil
 		}
 		return d.answer(msg, p, err)
@@ -109,11 +113,10 @@ func (d *door) answer(msg messages.Message, p *rpcenv.Peer, err error) (messages
 }
 
 // Disconnected: where this master leads, the duties watch the connections that they use. Where it does not, the leader
-// may reach that peer only through this connection, so it is told.
+// is told if it has spoken to that peer through this connection.
 func (d *door) Disconnected(p *rpcenv.Peer, _ error) {
-	d.m.peers.forget(p)
-	if addr := p.Address(); !addr.IsZero() && !p.Dialled() && d.m.ctx.Err() == nil {
-		d.m.peerGone(addr)
+	if relayed := d.m.peers.forget(p); relayed && d.m.ctx.Err() == nil {
+		d.m.peerGone(p.Address())
 	}
 }
 
@@ -132,7 +135,7 @@ func contextOf(parent context.Context, p *rpcenv.Peer) context.Context {
 	return ctx
 }
 
-func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterApplication) error {
+func (d *door) registerApplication(p *rpcenv.Peer, msg *messages.RegisterApplication) error {
 	p.Adopt(rpcenv.Dialect{Ref: msg.Driver.Template})
 	cmd, err := d.m.registration(msg)
 	if err != nil {
@@ -142,6 +145,10 @@ func (d *door) registerApplication(ctx context.Context, p *rpcenv.Peer, msg *mes
 	if err != nil {
 		return errors.Join(err, refuseDriver(p, err))
 	}
+	if d.m.leaderHas(p, cmd) {
+		return nil
+	}
+	ctx := contextOf(d.m.ctx, p)
 	if cmd.App.Build, err = d.labelOfDriver(ctx, p, msg, build, cmd.App.DriverRef); err != nil {
 		return err
 	}
@@ -195,11 +202,30 @@ func (d *door) killExecutors(ctx context.Context, msg *messages.KillExecutors) e
 }
 
 func (d *door) executorStateChanged(ctx context.Context, msg *messages.ExecutorStateChanged) error {
+	if err := d.m.lateReport(msg.AppID, msg.ExecID); err != nil {
+		return err
+	}
 	_, err := propose[none](ctx, d.m, &fsm.ExecutorStateChanged{
 		AppID: msg.AppID, ID: msg.ExecID, State: fsm.ExecutorState(msg.State + 1), Message: msg.Message, ExitStatus: msg.ExitStatus, At: now(),
 		MaxRetries: d.m.cfg.Spark.MaxExecutorRetries, Retained: d.m.cfg.Spark.RetainedApplications,
 	})
 	return err
+}
+
+// lateReport is the refusal of a report about an executor that is over: the last word of every executor of an application
+// that ended comes after that end. Where this master leads, its state has every executor that was ever launched, so such
+// a report need not go through the log to be refused.
+func (m *Master) lateReport(appID string, execID int) error {
+	if m.duties.Load() == nil {
+		return nil
+	}
+	s := m.fsm.State()
+	if a, ok := s.App(appID); ok {
+		if e, ok := s.Executor(a, execID); ok && !e.State.Finished() {
+			return nil
+		}
+	}
+	return &fsm.Refusal{Code: fsm.CodeUnknownExecutor, Message: fmt.Sprintf("a report for executor %s/%d: no such live executor", appID, execID)}
 }
 
 func (d *door) driverStateChanged(ctx context.Context, msg *messages.DriverStateChanged) error {
@@ -215,9 +241,6 @@ func (d *door) driverStateChanged(ctx context.Context, msg *messages.DriverState
 func (m *Master) peerGone(addr wire.Address) {
 	if d := m.duties.Load(); d != nil {
 		d.notify.peerGone(addr)
-		return
-	}
-	if _, ok := m.fsm.State().AppOfDriver(addr.Host, addr.Port); !ok {
 		return
 	}
 	leader, ok := m.rpcAddress(m.node.LeaderID())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 )
 
@@ -34,8 +35,21 @@ func (d *duties) findDriver(l *appLink) (driverLine, bool) {
 	if !ok || closed(p.Done()) {
 		return nil, false
 	}
-	p.Adopt(l.dialect)
+	p.Adopt(l.dialectOn(p))
 	return &peerLine{ctx: d.ctx, peer: p}, true
+}
+
+// dialectOn is what a driver's own connection does not tell of its dialect. One that it registered on has its ref; its
+// class table is known by the application's build.
+func (l *appLink) dialectOn(p *rpcenv.Peer) rpcenv.Dialect {
+	if l.learn != nil && p.Dialect().Ref != nil {
+		build, _ := releases.SplitLabel(l.app.Build)
+		if t, ok := releases.ForBuild(build); ok {
+			return rpcenv.Dialect{Table: t}
+		}
+	}
+	l.learnDialect()
+	return l.dialect
 }
 
 // dialDriver opens a connection to a driver and asks for its endpoint, as Spark's own processes do before they use one:

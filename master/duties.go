@@ -13,6 +13,7 @@ import (
 	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
 )
 
@@ -219,12 +220,9 @@ func (d *duties) loseDriver(ctx context.Context, a *fsm.App, reason string) erro
 }
 
 func (d *duties) newLink(a *fsm.App, takeover bool) *appLink {
-	dialect, err := dialectOf(a.Build, a.DriverRef)
-	if err != nil {
-		d.log.Error("a driver cannot be spoken to", "app", a.ID, "error", err)
-	}
 	l := &appLink{
-		log: d.log.With("app", a.ID), app: a, driver: wire.Address{Host: a.DriverHost, Port: a.DriverPort}, dialect: dialect, mute: err,
+		log: d.log.With("app", a.ID), app: a, driver: wire.Address{Host: a.DriverHost, Port: a.DriverPort},
+		learn:    func() (rpcenv.Dialect, error) { return dialectOf(a.Build, a.DriverRef) },
 		takeover: takeover, box: newMailbox[fsm.Event](), relayed: make(chan struct{}, 1), state: d.m.fsm.State,
 		master: func() (messages.Ref, string) { return d.m.ref(), d.m.webURL() },
 		relay:  d.relayThrough, gone: d.loseDriver,

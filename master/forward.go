@@ -78,7 +78,7 @@ func (s served) Promise(_ context.Context, p rpc.Proposal) error {
 }
 
 func (s served) Relay(_ context.Context, peer rpc.SparkAddress, endpoint string, payloads [][]byte) error {
-	p, ok := s.m.peers.find(wireAddress(peer.Host, peer.Port))
+	p, ok := s.m.peers.findForRelay(wireAddress(peer.Host, peer.Port))
 	if !ok || closed(p.Done()) {
 		return rpc.ErrNoPeer
 	}

@@ -41,6 +41,7 @@ type Master struct {
 	grpc      *rpc.Server
 	env       *rpcenv.Env // Spark's RPC
 	peers     *peers
+	arrivals  *arrivals
 	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
 	duties    atomic.Pointer[duties] // of the term in which this master leads; nil while it does not
@@ -57,7 +58,7 @@ type Master struct {
 
 // Open starts a master. It serves as soon as it returns; requests are held while nobody leads.
 func Open(ctx context.Context, cfg Config) (*Master, error) {
-	m := &Master{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), peers: newPeers(), pool: rpc.NewPool(), opened: make(chan struct{})}
+	m := &Master{cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), peers: newPeers(), arrivals: newArrivals(), pool: rpc.NewPool(), opened: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.close = sync.OnceValue(m.closeAll)
 	if err := m.open(ctx); err != nil {
@@ -84,6 +85,7 @@ func (m *Master) open(ctx context.Context) error {
 	close(m.opened)
 	m.tasks.Go(m.runBootstrap)
 	m.tasks.Go(m.followIdentity)
+	m.tasks.Go(func() { m.arrivals.follow(m.ctx, m.fsm) })
 	return nil
 }
 

@@ -201,7 +201,11 @@ func (d *duties) reported(workerID string, r *clusterpb.ExecutorReport, line *go
 		code := int(r.GetExitStatus())
 		c.ExitStatus = &code
 	}
-	if _, err := proposeHere[none](d.ctx, d.m, c); err != nil {
+	err := d.m.lateReport(c.AppID, c.ID)
+	if err == nil {
+		_, err = proposeHere[none](d.ctx, d.m, c)
+	}
+	if err != nil {
 		if fsm.RefusalCode(err) == fsm.CodeOK {
 			return err
 		}

@@ -23,6 +23,7 @@ type batcher struct {
 	maxCommands, maxBytes int
 	apply                 func(entry []byte) raft.ApplyFuture
 	futures               *futures
+	stopped               <-chan struct{} // nothing is decided any more
 
 	mu     sync.Mutex
 	queue  []*pending
@@ -45,21 +46,37 @@ type outcome struct {
 	err    error
 }
 
-func newBatcher(maxCommands, maxBytes int, futures *futures, apply func([]byte) raft.ApplyFuture) *batcher {
-	return &batcher{maxCommands: maxCommands, maxBytes: maxBytes, futures: futures, apply: apply, wake: make(chan struct{}, 1)}
+func newBatcher(maxCommands, maxBytes int, futures *futures, stopped <-chan struct{}, apply func([]byte) raft.ApplyFuture) *batcher {
+	return &batcher{maxCommands: maxCommands, maxBytes: maxBytes, futures: futures, stopped: stopped, apply: apply, wake: make(chan struct{}, 1)}
 }
 
-// submit proposes cmd and waits for its result or the end of ctx. After the latter the outcome is unknown.
-func (b *batcher) submit(ctx context.Context, cmd []byte) ([]byte, uint64, error) {
+// watcher tells that a node does not lead any more, or when to ask again.
+type watcher func() (changed <-chan struct{}, lost bool)
+
+// submit proposes cmd and waits for its result, the end of ctx, or where watch is given the end of this node's lead. After
+// the latter two the outcome is unknown.
+func (b *batcher) submit(ctx context.Context, watch watcher, cmd []byte) ([]byte, uint64, error) {
 	p := &pending{cmd: cmd, ctx: ctx, done: make(chan outcome, 1)}
 	if err := b.enqueue(p); err != nil {
 		return nil, 0, err
 	}
-	select {
-	case o := <-p.done:
-		return o.result, o.index, o.err
-	case <-ctx.Done():
-		return nil, 0, context.Cause(ctx)
+	var changed <-chan struct{}
+	for {
+		if watch != nil {
+			var lost bool
+			if changed, lost = watch(); lost {
+				return nil, 0, fmt.Errorf("%w: %w", ErrUnavailable, errLeaderChanged)
+			}
+		}
+		select {
+		case o := <-p.done:
+			return o.result, o.index, o.err
+		case <-ctx.Done():
+			return nil, 0, context.Cause(ctx)
+		case <-changed:
+		case <-b.stopped:
+			return nil, 0, ErrClosed
+		}
 	}
 }
 

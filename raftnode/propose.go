@@ -26,14 +26,15 @@ func (n *Node) Propose(ctx context.Context, cmd []byte) (result []byte, index ui
 	if len(cmd) > MaxCommandBytes {
 		return nil, 0, fmt.Errorf("%w: %d bytes, at most %d", ErrCommandTooLarge, len(cmd), MaxCommandBytes)
 	}
-	err = n.hold(ctx, "command", func(ctx context.Context, leaderID, leaderAddr string) error {
-		var err error
+	err = n.hold(ctx, "command", func(ctx context.Context, leaderID, leaderAddr string) (err error) {
 		if leaderID == n.cfg.ID {
-			result, index, err = n.ApplyLocal(ctx, cmd)
-		} else {
-			result, index, err = n.cfg.Forwarder.Forward(ctx, leaderID, leaderAddr, cmd)
+			result, index, err = n.applyLocal(ctx, n.watchOwnLead, cmd)
+			return err
 		}
-		return err
+		return n.try(ctx, leaderID, func(ctx context.Context) (err error) {
+			result, index, err = n.cfg.Forwarder.Forward(ctx, leaderID, leaderAddr, cmd)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, 0, err
@@ -44,6 +45,10 @@ func (n *Node) Propose(ctx context.Context, cmd []byte) (result []byte, index ui
 // ApplyLocal proposes cmd if this node leads: the leader's side of Forward. Otherwise it returns a *NotLeaderError; an error
 // that wraps ErrUnavailable or ErrStalled says that the outcome is unknown and that the same bytes should be tried again.
 func (n *Node) ApplyLocal(ctx context.Context, cmd []byte) (result []byte, index uint64, err error) {
+	return n.applyLocal(ctx, nil, cmd)
+}
+
+func (n *Node) applyLocal(ctx context.Context, watch watcher, cmd []byte) (result []byte, index uint64, err error) {
 	if err := n.isOpen(); err != nil {
 		return nil, 0, err
 	}
@@ -53,7 +58,7 @@ func (n *Node) ApplyLocal(ctx context.Context, cmd []byte) (result []byte, index
 	if n.gate.isShut() {
 		return nil, 0, ErrStalled
 	}
-	result, index, err = n.batch.submit(ctx, cmd)
+	result, index, err = n.batch.submit(ctx, watch, cmd)
 	if errors.Is(err, ErrNotLeader) {
 		err = n.notLeader()
 	}
@@ -91,7 +96,7 @@ func (n *Node) hold(ctx context.Context, what string, attempt func(ctx context.C
 		var retry <-chan time.Time
 		if id != "" && (id == n.cfg.ID || n.cfg.Forwarder != nil) {
 			tries++
-			err := n.try(held, id, addr, attempt)
+			err := attempt(held, id, addr)
 			if err == nil {
 				return nil
 			}
@@ -117,12 +122,20 @@ func (n *Node) hold(ctx context.Context, what string, attempt func(ctx context.C
 	}
 }
 
-// try runs one attempt and cancels it when the leader changes: a leader that hangs must not keep what a new one can do.
-func (n *Node) try(ctx context.Context, id, addr string, attempt func(ctx context.Context, leaderID, leaderAddr string) error) error {
+// watchOwnLead tells whether this node still leads, as far as it knows, and gives a channel that closes when that may
+// have changed.
+func (n *Node) watchOwnLead() (changed <-chan struct{}, lost bool) {
+	id, _, changed := n.view.get()
+	return changed, id != n.cfg.ID
+}
+
+// try runs one attempt with another node and cancels it when the leader changes: a leader that hangs must not keep what
+// a new one can do.
+func (n *Node) try(ctx context.Context, id string, attempt func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go n.cancelOnNewLeader(ctx, id, cancel)
-	err := attempt(ctx, id, addr)
+	err := attempt(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errLeaderChanged) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, errLeaderChanged)
 	}

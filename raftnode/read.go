@@ -14,15 +14,16 @@ import (
 // was waited for. Reads that may be stale need no call.
 func (n *Node) ReadBarrier(ctx context.Context) (index uint64, err error) {
 	err = n.hold(ctx, "read", func(ctx context.Context, leaderID, leaderAddr string) error {
-		var err error
-		if leaderID == n.cfg.ID {
-			index, err = n.ReadIndex(ctx)
-			return err
-		}
-		if index, err = n.cfg.Forwarder.ReadIndex(ctx, leaderID, leaderAddr); err != nil {
-			return err
-		}
-		return n.WaitApplied(ctx, index)
+		return n.try(ctx, leaderID, func(ctx context.Context) (err error) {
+			if leaderID == n.cfg.ID {
+				index, err = n.ReadIndex(ctx)
+				return err
+			}
+			if index, err = n.cfg.Forwarder.ReadIndex(ctx, leaderID, leaderAddr); err != nil {
+				return err
+			}
+			return n.WaitApplied(ctx, index)
+		})
 	})
 	if err != nil {
 		return 0, err

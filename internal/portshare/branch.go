@@ -52,19 +52,21 @@ func (b *branch) Close() error {
 	return b.err
 }
 
-// sorted is a connection whose first byte has been read already. Like any net.Conn that is not a socket itself it is read
+// sorted is a connection whose beginning has been read already. Like any net.Conn that is not a socket itself it is read
 // by one goroutine at a time.
 type sorted struct {
 	net.Conn
-	first  byte
-	unread bool // first has not been given out yet
+	begin []byte // what has not been given out yet
 }
 
 func (c *sorted) Read(b []byte) (int, error) {
-	if !c.unread || len(b) == 0 {
+	if len(c.begin) == 0 {
 		return c.Conn.Read(b)
 	}
-	// One byte only: to wait for more could wait for ever.
-	b[0], c.unread = c.first, false
-	return 1, nil
+	// No more than that: to wait for more could wait for ever.
+	n := copy(b, c.begin)
+	if c.begin = c.begin[n:]; len(c.begin) == 0 {
+		c.begin = nil
+	}
+	return n, nil
 }

@@ -71,25 +71,28 @@ func (s *splitter) accept() {
 
 // sort reads a connection's first byte and hands it to its branch.
 func (s *splitter) sort(c net.Conn) {
-	first, ok := s.listen(c)
+	begin, ok := s.listen(c)
 	if !ok {
 		c.Close()
 		return
 	}
-	i := s.cfg.Choose(first)
+	i := s.cfg.Choose(begin[0])
 	if i < 0 || i >= len(s.branches) {
 		c.Close()
 		return
 	}
-	s.branches[i].give(&sorted{Conn: c, first: first, unread: true}, s.cfg.Handover)
+	s.branches[i].give(&sorted{Conn: c, begin: begin}, s.cfg.Handover)
 }
 
-// listen waits for the first byte; close ends the wait.
-func (s *splitter) listen(c net.Conn) (byte, bool) {
+// firstRead is room for what most clients send at once, so that it takes one read and not two.
+const firstRead = 512
+
+// listen waits for the first byte, and takes what comes with it; close ends the wait.
+func (s *splitter) listen(c net.Conn) ([]byte, bool) {
 	s.mu.Lock()
 	if s.silent == nil {
 		s.mu.Unlock()
-		return 0, false
+		return nil, false
 	}
 	s.silent[c] = struct{}{}
 	s.mu.Unlock()
@@ -98,14 +101,14 @@ func (s *splitter) listen(c net.Conn) (byte, bool) {
 	}
 	// Deadlines that cannot be set mean a closed socket, which the read reports.
 	_ = c.SetReadDeadline(time.Now().Add(s.cfg.Silence))
-	var first [1]byte
-	n, _ := c.Read(first[:])
+	begin := make([]byte, firstRead)
+	n, _ := c.Read(begin)
 	_ = c.SetReadDeadline(time.Time{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, live := s.silent[c]
 	delete(s.silent, c)
-	return first[0], n == 1 && live
+	return begin[:n], n > 0 && live
 }
 
 // leave is called once by each branch.
