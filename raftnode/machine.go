@@ -38,10 +38,16 @@ type fsm struct {
 
 var _ raft.ConfigurationStore = (*fsm)(nil)
 
+// errAppliedBefore answers an entry that the machine holds already; nobody waits for its results.
+var errAppliedBefore = fmt.Errorf("%w: the entry was applied before", ErrUnavailable)
+
 // Apply implements raft.FSM. The response is [][]byte, or an error if the machine has stopped.
 func (f *fsm) Apply(entry *raft.Log) any {
 	if f.broken {
 		return ErrBadEntry
+	}
+	if entry.Index <= f.applied.index() {
+		return errAppliedBefore
 	}
 	cmds, err := decodeEntry(entry.Data)
 	if err != nil {
@@ -99,6 +105,12 @@ func (f *fsm) Restore(source io.ReadCloser) error {
 	index, err := binary.ReadUvarint(r)
 	if err != nil {
 		return fmt.Errorf("read snapshot index: %w", err)
+	}
+	if index < f.applied.index() {
+		// raft installs whatever its leader sends. The state must not go back: readers were told what it held. raft gives
+		// the entries in between once more, and Apply knows them.
+		_, err := io.Copy(io.Discard, r)
+		return err
 	}
 	if err := f.machine.Restore(r); err != nil {
 		return fmt.Errorf("restore snapshot of index %d: %w", index, err)

@@ -96,10 +96,11 @@ func (n *Node) readRound() (uint64, error) {
 
 // verifyLeader asks a majority whether this node still leads.
 func (n *Node) verifyLeader(ctx context.Context) error {
+	term, mark := n.raft.CurrentTerm(), n.trans.confirmed.mark()
 	err := n.futures.await(ctx, n.raft.VerifyLeader)
 	switch {
 	case err == nil:
-		return nil
+		return n.confirm(ctx, term, mark)
 	case errors.Is(err, raft.ErrNotLeader):
 		return n.notLeader()
 	case ctx.Err() != nil:

@@ -27,6 +27,8 @@ type transport struct {
 	stop chan struct{}
 	once sync.Once
 	done sync.WaitGroup
+
+	confirmed confirmations
 }
 
 var _ peerTransport = (*transport)(nil)
@@ -82,7 +84,12 @@ func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, a
 	if t.gate.isShut() {
 		return fmt.Errorf("%w: not telling %s that this node leads", ErrStalled, id)
 	}
-	return t.peerTransport.AppendEntries(id, target, args, resp)
+	sent := t.confirmed.mark()
+	err := t.peerTransport.AppendEntries(id, target, args, resp)
+	if err == nil && resp.Term == args.Term {
+		t.confirmed.answered(id, args.Term, sent)
+	}
+	return err
 }
 
 // RequestVote implements raft.Transport.

@@ -82,11 +82,8 @@ func (l *load) commit(cmd fsm.Command, out any) (acked bool, refusal error) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(l.ctx, 50*time.Millisecond+l.c.dice.upTo(4*time.Second))
-		_ = rest(ctx, l.c.dice.upTo(normalLatency))
-		p.awake()
-		result, index, err := p.node.Propose(ctx, bytes)
+		result, index, err := l.propose(ctx, p, bytes)
 		cancel()
-		p.awake()
 		switch {
 		case p.dead(): // an answer that nobody can send
 		case err == nil:
@@ -100,6 +97,19 @@ func (l *load) commit(cmd fsm.Command, out any) (acked bool, refusal error) {
 	return false, nil
 }
 
+// propose is one call of a client to a master.
+func (l *load) propose(ctx context.Context, p *process, cmd []byte) (result []byte, index uint64, err error) {
+	_ = rest(ctx, l.c.dice.upTo(normalLatency))
+	if err := p.awakeWithin(ctx); err != nil {
+		return nil, 0, err
+	}
+	result, index, err = p.node.Propose(ctx, cmd)
+	if late := p.awakeWithin(ctx); late != nil {
+		return nil, 0, late
+	}
+	return result, index, err
+}
+
 // look makes one linearizable read on any master; nil if it did not come about.
 func (l *load) look() *fsm.State {
 	p := l.c.any()
@@ -109,7 +119,9 @@ func (l *load) look() *fsm.State {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, 50*time.Millisecond+l.c.dice.upTo(4*time.Second))
 	defer cancel()
-	p.awake()
+	if p.awakeWithin(ctx) != nil {
+		return nil
+	}
 	return l.c.read(ctx, p)
 }
 

@@ -3,7 +3,6 @@ package virtual
 import (
 	"fmt"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +19,7 @@ type ledger struct {
 
 	mu         sync.Mutex
 	violations []violation
+	during     string            // the rounds under way
 	leaders    map[uint64]string // by term
 	ledTerm    uint64            // newest whose leader was ready
 	led        chan struct{}     // closes when that grows
@@ -59,14 +59,15 @@ func (l *ledger) violate(kind, format string, args ...any) {
 func (l *ledger) add(kind, format string, args ...any) {
 	if len(l.violations) < 20 {
 		text := fmt.Sprintf(format, args...)
-		l.violations = append(l.violations, violation{kind, fmt.Sprintf("%s after %s: %s", kind, time.Since(l.begin).Round(time.Millisecond), text)})
+		l.violations = append(l.violations, violation{kind, fmt.Sprintf("%s after %s, %s: %s", kind, time.Since(l.begin).Round(time.Millisecond), l.during, text)})
 	}
 }
 
-func (l *ledger) found(kind string) bool {
+// round notes what happens now.
+func (l *ledger) round(i int, fault string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.violations, func(v violation) bool { return v.kind == kind })
+	l.during = fmt.Sprintf("round %d (%s)", i, fault)
 }
 
 func (l *ledger) broken() bool {

@@ -116,7 +116,11 @@ func (m *master) thaw() {
 // standstill is a message that raft's main loop cannot get past until the process is thawed: it asks for the header first.
 type standstill struct{ p *process }
 
-func (s *standstill) GetRPCHeader() raft.RPCHeader { s.p.awake(); return raft.RPCHeader{} }
+func (s *standstill) GetRPCHeader() raft.RPCHeader {
+	s.p.awake()
+	time.Sleep(s.p.master.cluster.dice.upTo(normalLatency)) // nothing says that raft is the first to run again
+	return raft.RPCHeader{}
+}
 
 func (p *process) dead() bool {
 	select {
@@ -128,10 +132,14 @@ func (p *process) dead() bool {
 }
 
 // awake returns when the process is not frozen, or dead.
-func (p *process) awake() {
-	if !p.dead() {
-		p.master.cluster.net.thawed(p.addr)
+func (p *process) awake() { _ = p.awakeWithin(context.Background()) } // which does not end
+
+// awakeWithin is awake for those who do not wait for ever.
+func (p *process) awakeWithin(ctx context.Context) error {
+	if p.dead() {
+		return nil
 	}
+	return p.master.cluster.net.thawed(ctx, p.addr)
 }
 
 // fatal is the end of the process by its own will: allowed only to one whose disk hangs. It is started again when the

@@ -78,16 +78,20 @@ func (n *network) proc(addr string) *process {
 	return n.procs[addr]
 }
 
-// thawed waits until the master is not frozen.
-func (n *network) thawed(addr string) {
+// thawed waits until the master is not frozen, or for the end of ctx.
+func (n *network) thawed(ctx context.Context, addr string) error {
 	for {
 		n.mu.Lock()
 		frozen, changed := n.frozen[addr], n.changed
 		n.mu.Unlock()
 		if !frozen {
-			return
+			return nil
 		}
-		<-changed
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 }
 
@@ -97,7 +101,7 @@ var (
 	errTimeout = errors.New("i/o timeout")
 )
 
-// travel takes a message of a process to an address. It returns the process that runs there, or errRefused where none
+// travel takes a message of a process to an address; what has left a process arrives even if that freezes. It returns the process that runs there, or errRefused where none
 // does, or the cause of ctx.
 func (n *network) travel(ctx context.Context, from *process, to string) (*process, error) {
 	n.mu.Lock()
@@ -111,7 +115,7 @@ func (n *network) travel(ctx context.Context, from *process, to string) (*proces
 	}
 	for {
 		n.mu.Lock()
-		blocked, changed, target := n.cut[[2]string{from.addr, to}] || n.frozen[to] || n.frozen[from.addr], n.changed, n.procs[to]
+		blocked, changed, target := n.cut[[2]string{from.addr, to}] || n.frozen[to], n.changed, n.procs[to]
 		n.mu.Unlock()
 		switch {
 		case from.dead():
@@ -125,6 +129,10 @@ func (n *network) travel(ctx context.Context, from *process, to string) (*proces
 		case <-changed:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		}
+		// What has waited comes in any order, beside what the awakened do of themselves.
+		if err := rest(ctx, n.dice.upTo(normalLatency)); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -132,6 +132,7 @@ func step(c *cluster, i int, out *report) {
 	r.rng.Shuffle(len(r.others), func(a, b int) { r.others[a], r.others[b] = r.others[b], r.others[a] })
 	f := draw(r.rng, c.cfg.only)
 	begin := time.Now()
+	c.ledger.round(i, f.name)
 	f.make(r)
 	out.rounds++
 	if f.leader {
@@ -140,7 +141,7 @@ func step(c *cluster, i int, out *report) {
 	// One time in four the fault is over before the others can have noticed.
 	if f.replaced && r.rng.Intn(4) > 0 {
 		if !c.replaced(leader, leaderLimit) {
-			c.ledger.violate("no progress", "%s (round %d): no new leader within %s", f.name, i, leaderLimit)
+			c.ledger.violate("no progress", "no new leader within %s", leaderLimit)
 		}
 		took := time.Since(begin)
 		if len(out.failovers) == 0 || took > slices.Max(out.failovers) {
