@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 
 func runAll(m *testing.M) (int, error) {
 	var err error
-	if suite.releases, err = spark.Default(); err != nil {
+	if suite.releases, err = spark.Chosen(); err != nil {
 		return 1, err
 	}
 	bin, err := os.MkdirTemp("", "firesteel-bin-")

@@ -27,7 +27,7 @@ func TestBackToBackKills(t *testing.T) {
 	crowd := newCrowd(f)
 	for i := range 10 {
 		if i%3 == 1 { // a driver takes seconds to start: its registration falls into one of the next kills
-			late = append(late, f.launch(suite.releases[i%2], spark.JobConfig{Program: "rounds", Args: []string{"1"}, Name: fmt.Sprint(i), Conf: map[string]string{"spark.cores.max": "1"}}))
+			late = append(late, f.launch(suite.releases[i%len(suite.releases)], spark.JobConfig{Program: "rounds", Args: []string{"1"}, Name: fmt.Sprint(i), Conf: map[string]string{"spark.cores.max": "1"}}))
 		}
 		before := marks(jobs)
 		registered := crowd.register(3)

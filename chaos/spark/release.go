@@ -82,10 +82,31 @@ func All() ([]Release, error) {
 // DefaultVersions are what scripts/setup installs when it is not told otherwise: the newest of Spark 3 and of Spark 4.
 var DefaultVersions = []string{"3.5.9", "4.3.0"}
 
+// AllVersions are one of every feature release that Firesteel is tested with (scripts/test --all-releases): each has a
+// build or a ProbeClass of its own (package spark/releases).
+var AllVersions = []string{"3.4.4", "3.5.9", "4.0.5", "4.1.4", "4.3.0"}
+
+// ChoiceVariable names the releases to test with, such as "3.4.4,4.1.4", oldest first; "all" is AllVersions.
+const ChoiceVariable = "FIRESTEEL_SPARK_RELEASES"
+
 // Default finds DefaultVersions.
-func Default() ([]Release, error) {
+func Default() ([]Release, error) { return find(DefaultVersions) }
+
+// Chosen finds what the environment asks for, by ChoiceVariable, else DefaultVersions.
+func Chosen() ([]Release, error) {
+	switch choice := os.Getenv(ChoiceVariable); choice {
+	case "":
+		return Default()
+	case "all":
+		return find(AllVersions)
+	default:
+		return find(strings.Split(choice, ","))
+	}
+}
+
+func find(versions []string) ([]Release, error) {
 	var all []Release
-	for _, v := range DefaultVersions {
+	for _, v := range versions {
 		r, err := Find(v)
 		if err != nil {
 			return nil, err

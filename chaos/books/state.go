@@ -1,0 +1,61 @@
+package books
+
+import (
+	"context"
+	"slices"
+)
+
+// Executor is an entry of GET /v1/executors: an executor that has not ended, and where the masters believe it to be.
+type Executor struct {
+	App    string `json:"app"`
+	ID     int    `json:"id"`
+	Worker string `json:"worker"`
+	Cores  int    `json:"cores"`
+	State  string `json:"state"`
+}
+
+// Executors are those of all applications.
+type Executors []Executor
+
+// ReadExecutors asks a master's web UI, http://host:port.
+func ReadExecutors(ctx context.Context, web string) (Executors, error) {
+	var doc struct {
+		Executors Executors `json:"executors"`
+	}
+	return doc.Executors, get(ctx, web+"/v1/executors", &doc)
+}
+
+// Of are an application's.
+func (all Executors) Of(app string) Executors {
+	return slices.DeleteFunc(slices.Clone(all), func(e Executor) bool { return e.App != app })
+}
+
+// Wait is an entry of GET /v1/waiting: an application that has no executor though it wants one, or a driver.
+type Wait struct {
+	App     string `json:"app"`
+	Driver  string `json:"driver"`
+	Release string `json:"release"`
+	Cause   string `json:"cause"`
+	Nowhere bool   `json:"nowhere"` // on no worker that there is, not even on an empty one
+	Reason  string `json:"reason"`
+}
+
+// Waiting is all that waits.
+type Waiting []Wait
+
+// ReadWaiting asks a master's web UI, http://host:port.
+func ReadWaiting(ctx context.Context, web string) (Waiting, error) {
+	var doc struct {
+		Waiting Waiting `json:"waiting"`
+	}
+	return doc.Waiting, get(ctx, web+"/v1/waiting", &doc)
+}
+
+// Of tells what an application waits for.
+func (all Waiting) Of(app string) (Wait, bool) {
+	i := slices.IndexFunc(all, func(w Wait) bool { return w.App == app })
+	if i < 0 {
+		return Wait{}, false
+	}
+	return all[i], true
+}
