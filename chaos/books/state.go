@@ -5,29 +5,12 @@ import (
 	"slices"
 )
 
-// Executor is an entry of GET /v1/executors: an executor that has not ended, and where the masters believe it to be.
-type Executor struct {
-	App    string `json:"app"`
-	ID     int    `json:"id"`
-	Worker string `json:"worker"`
-	Cores  int    `json:"cores"`
-	State  string `json:"state"`
-}
-
-// Executors are those of all applications.
-type Executors []Executor
-
-// ReadExecutors asks a master's web UI, http://host:port.
-func ReadExecutors(ctx context.Context, web string) (Executors, error) {
-	var doc struct {
-		Executors Executors `json:"executors"`
+// ReadExecutors asks a master's web UI, http://host:port, where the executors are as far as that master knows.
+func ReadExecutors(ctx context.Context, web string) ([]Executor, error) {
+	var all struct {
+		Executors []Executor `json:"executors"`
 	}
-	return doc.Executors, get(ctx, web+"/v1/executors", &doc)
-}
-
-// Of are an application's.
-func (all Executors) Of(app string) Executors {
-	return slices.DeleteFunc(slices.Clone(all), func(e Executor) bool { return e.App != app })
+	return all.Executors, get(ctx, web+"/v1/executors", &all)
 }
 
 // Wait is an entry of GET /v1/waiting: an application that has no executor though it wants one, or a driver.

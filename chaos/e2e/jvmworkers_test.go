@@ -198,8 +198,8 @@ func (f *mixed) onlyOn(j *spark.Job, good func(workerID string) bool) {
 		}
 		all, err := books.ReadExecutors(f.ctx, m.Web())
 		f.must(err)
-		for _, e := range all.Of(app) {
-			if !good(e.Worker) {
+		for _, e := range all {
+			if e.App == app && !good(e.Worker) {
 				f.Errorf("%s says that executor %d of %s is on %s", m.ID, e.ID, j.Name, e.Worker)
 			}
 		}

@@ -34,36 +34,6 @@ func TestDev(t *testing.T) {
 	f.quiet()
 }
 
-// TestJVMWorker: Spark's own Worker registers with the quorum, runs executors of its release, and follows a failover.
-func TestJVMWorker(t *testing.T) {
-	for _, release := range suite.releases {
-		t.Run(release.Version, func(t *testing.T) {
-			f := ownCluster(t)
-			env, err := spark.Environment(f.Cluster.Run.Dir)
-			f.must(err)
-			w, err := f.Cluster.Run.Start(proc.Config{
-				Name: "jvm-worker", Path: filepath.Join(release.Home, "bin", "spark-class"), Env: append(env, release.Env()...),
-				Args: []string{"org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--webui-port", "0", "-c", "2", "-m", "2g",
-					"-d", filepath.Join(f.Cluster.Run.Dir, "jvm-work"), f.URL()},
-			})
-			f.must(err)
-			_, err = f.WaitCluster(f.ctx, 3, 1)
-			f.must(err)
-			j := f.launch(release, rounds())
-			f.await(j, spark.Round)
-			mark := j.Mark()
-			f.killLeader()
-			f.awaitAfter(j, mark, spark.MasterChanged)
-			f.awaitAfter(j, j.Mark(), spark.Round)
-			f.undisturbed(j, 1)
-			f.stop(j)
-			if !w.Running() {
-				t.Error("the JVM worker did not survive the failover")
-			}
-		})
-	}
-}
-
 // ownCluster is a cluster of three masters, without workers, for one test.
 func ownCluster(t *testing.T) *fixture {
 	t.Helper()
