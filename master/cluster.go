@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -35,27 +36,48 @@ func (v view) LastHeartbeat(workerID string) int64 {
 	return d.live.lastHeard(workerID).UnixMilli()
 }
 
-// cluster joins what Raft knows of the masters (who counts) with what gossip knows (who seems alive, and where).
+// cluster joins what Raft knows of the masters (who counts) with what gossip knows (who seems alive, and where), and what the
+// leader knows of their health.
 func (m *Master) cluster() web.Cluster {
 	leader := m.node.LeaderID()
 	out := web.Cluster{ClusterID: m.fsm.State().ClusterID(), Leader: leader, Term: m.node.Term(), GossipKey: len(m.cfg.GossipKey) > 0, Masters: []web.MasterInfo{}}
-	voters := map[string]raftnode.Server{}
+	servers := map[string]raftnode.Server{}
 	for _, s := range m.node.Servers() {
-		voters[s.ID] = s
+		servers[s.ID] = s
 	}
 	for _, g := range m.gossip.Masters() {
-		s := voters[g.ID]
-		delete(voters, g.ID)
+		if m.foreign(g) {
+			continue
+		}
+		s, member := servers[g.ID]
+		delete(servers, g.ID)
 		out.Masters = append(out.Masters, web.MasterInfo{
 			ID: g.ID, Spark: hostPort(g.Host, g.SparkPort), Web: "http://" + hostPort(g.Host, g.WebUIPort), RPC: hostPort(g.Host, g.RPCPort),
-			Gossip: g.Addr, Raft: g.RaftAddr, Leader: g.ID == leader, Alive: true, Voter: s.Voter,
+			Gossip: g.Addr, Raft: g.RaftAddr, Leader: g.ID == leader, Alive: true, Member: member, Voter: s.Voter,
 		})
 	}
-	for id, s := range voters {
-		out.Masters = append(out.Masters, web.MasterInfo{ID: id, RPC: s.Addr, Raft: s.Addr, Leader: id == leader, Voter: s.Voter})
+	for id, s := range servers {
+		out.Masters = append(out.Masters, web.MasterInfo{ID: id, RPC: s.Addr, Raft: s.Addr, Leader: id == leader, Member: true, Voter: s.Voter})
 	}
 	sortByID(out.Masters)
+	m.addHealth(&out)
 	return out
+}
+
+// addHealth adds the leader's view, where there is one.
+func (m *Master) addHealth(out *web.Cluster) {
+	list := m.lists.get(m)
+	if list == nil || list.GetTerm() != out.Term {
+		return
+	}
+	out.Healthy, out.FailureTolerance, out.Voters = list.GetHealthy(), int(list.GetFailureTolerance()), int(list.GetVoters())
+	for _, h := range list.GetMasters() {
+		for i := range out.Masters {
+			if o := &out.Masters[i]; o.ID == h.GetId() {
+				o.Healthy, o.Lag, o.Problem = h.GetHealthy(), h.GetLag(), h.GetProblem()
+			}
+		}
+	}
 }
 
 func hostPort(host string, port uint16) string {
@@ -100,21 +122,22 @@ const (
 	changeTimeout  = 10 * time.Second
 )
 
-// reconcileMasters brings Raft's configuration up to what gossip sees: a master that is not part of it yet is added, one
-// that came back at another address is given it. Nobody is removed here.
-func (m *Master) reconcileMasters(ctx context.Context) {
+// reconcileMasters brings Raft's configuration up to what gossip sees: a master that is not part of it yet is added, without
+// a vote, and one that came back at another address is given it. Votes are the autopilot's.
+func (d *duties) reconcileMasters(ctx context.Context) {
+	told := map[string]string{} // what was said of a master that is not added: once
 	for {
-		changed := m.gossip.Watch()
-		for _, g := range m.gossip.Masters() {
-			if !m.belongs(g) || m.isServer(g) {
+		changed := d.m.gossip.Watch()
+		for _, g := range d.m.gossip.Masters() {
+			if !d.m.belongs(g) || d.m.isServer(g) {
+				delete(told, g.ID)
 				continue
 			}
-			m.log.Info("adding a master to the quorum", "id", g.ID, "address", g.RaftAddr)
-			change, cancel := context.WithTimeout(ctx, changeTimeout)
-			if err := m.node.AddVoter(change, g.ID, g.RaftAddr); err != nil && ctx.Err() == nil {
-				m.log.Warn("a master could not be added", "id", g.ID, "error", err)
+			err := d.addMaster(ctx, g)
+			if err != nil && ctx.Err() == nil && told[g.ID] != err.Error() {
+				told[g.ID] = err.Error()
+				d.log.Warn("a master is not added", "id", g.ID, "address", g.RaftAddr, "error", err)
 			}
-			cancel()
 		}
 		select {
 		case <-changed:
@@ -126,12 +149,48 @@ func (m *Master) reconcileMasters(ctx context.Context) {
 	}
 }
 
-// belongs tells whether a master that gossip sees is meant for this cluster.
+// addMaster makes a master that gossip sees a member.
+func (d *duties) addMaster(ctx context.Context, g membership.Member) error {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	if d.m.fsm.State().MasterRemoved(g.ID) {
+		if g.ClusterID != "" {
+			return fmt.Errorf("an operator took it out; its process ends, and it may come back with an empty --data-dir")
+		}
+		if _, err := proposeHere[none](ctx, d.m, &fsm.AdmitMaster{ID: g.ID}); err != nil {
+			return err
+		}
+	}
+	for _, s := range d.m.node.Servers() {
+		switch {
+		case s.ID == g.ID && d.pilot.Answers(s.ID):
+			return fmt.Errorf("the master %s is there at %s: two processes have the same --id", s.ID, s.Addr)
+		case s.Addr == g.RaftAddr && s.ID != g.ID && s.Voter: // it is going to be removed
+			health, ok := d.pilot.Health()
+			if !ok {
+				return errNoHealth
+			}
+			if err := health.Without(s.ID); err != nil {
+				return fmt.Errorf("it has the address of %s: %w", s.ID, err)
+			}
+		}
+	}
+	d.log.Info("adding a master to the quorum, without a vote", "id", g.ID, "address", g.RaftAddr)
+	return d.m.node.AddServer(ctx, g.ID, g.RaftAddr)
+}
+
+// belongs tells whether a master that gossip sees is meant for this cluster: it is one of it, or of none yet.
 func (m *Master) belongs(g membership.Member) bool {
 	if g.Leaving || g.RaftAddr == "" {
 		return false
 	}
 	return g.ClusterID == m.fsm.State().ClusterID() || g.ClusterID == "" && !g.Bootstrapped
+}
+
+// foreign tells whether a master that gossip sees is another cluster's.
+func (m *Master) foreign(g membership.Member) bool {
+	own := m.fsm.State().ClusterID()
+	return own != "" && g.ClusterID != "" && g.ClusterID != own
 }
 
 func (m *Master) isServer(g membership.Member) bool {

@@ -22,4 +22,6 @@ type Config struct {
 	Profile         string   // normal, fast or wan
 	GossipKey       []byte   // without one gossip stays on loopback
 	Logger          *slog.Logger
+
+	exit func(code int) // for tests: instead of the end of the process of a removed master
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/membership"
+	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/rpcenv"
@@ -28,6 +29,7 @@ type duties struct {
 	dispatch *dispatcher
 	notify   *notifier
 	live     *liveness
+	pilot    *raftnode.Autopilot
 	waiting  *waiting
 
 	mu    sync.Mutex
@@ -75,7 +77,8 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	d.spawn(func() { d.live.run(ctx) })
 	d.spawn(func() { d.waiting.run(ctx) })
 	d.spawn(func() { d.pruneWorkers(ctx) })
-	d.spawn(func() { m.reconcileMasters(ctx) })
+	d.spawn(func() { d.pilot.Run(ctx) })
+	d.spawn(func() { d.reconcileMasters(ctx) })
 	d.follow(events)
 	m.duties.Store(nil)
 	d.dispatch.closeAll()
@@ -89,7 +92,7 @@ func (m *Master) nameCluster(ctx context.Context) error {
 	if m.fsm.State().ClusterID() != "" {
 		return nil
 	}
-	if _, err := proposeHere[none](ctx, m, &fsm.SetCluster{ID: rand.Text()}); err != nil {
+	if _, err := proposeHere[none](ctx, m, &fsm.SetCluster{ID: rand.Text(), Voters: m.cfg.BootstrapExpect}); err != nil {
 		return fmt.Errorf("name the cluster: %w", err)
 	}
 	return nil
@@ -97,6 +100,7 @@ func (m *Master) nameCluster(ctx context.Context) error {
 
 func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 	d := &duties{m: m, log: m.log.With("term", term), ctx: ctx, term: term}
+	d.pilot = raftnode.NewAutopilot(raftnode.AutopilotConfig{Node: m.node, Settings: m.autopilot, Ask: m.askPosition, Logger: d.log})
 	state := m.fsm.State
 	d.dispatch = newDispatcher(d.log, state)
 	d.live = newLiveness(d.log, state)

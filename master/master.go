@@ -44,6 +44,7 @@ type Master struct {
 	arrivals  *arrivals
 	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
+	lists     masterLists
 	duties    atomic.Pointer[duties] // of the term in which this master leads; nil while it does not
 
 	sparkPort, webPort, rpcPort int
@@ -85,6 +86,7 @@ func (m *Master) open(ctx context.Context) error {
 	close(m.opened)
 	m.tasks.Go(m.runBootstrap)
 	m.tasks.Go(m.followIdentity)
+	m.tasks.Go(m.followStanding)
 	m.tasks.Go(func() { m.arrivals.follow(m.ctx, m.fsm) })
 	return nil
 }
@@ -118,6 +120,7 @@ func (m *Master) startRaft(ctx context.Context, ports *ports) error {
 	m.node, err = raftnode.Open(ctx, raftnode.Config{
 		ID: m.cfg.ID, DataDir: m.cfg.DataDir, Listener: raft, Advertise: net.JoinHostPort(m.cfg.Spark.Host, strconv.Itoa(m.rpcPort)),
 		Profile: profile, Logger: m.log, Machine: machine{m.fsm}, Forwarder: forwarder{m.pool}, Lead: m.lead, Fatal: m.fatal,
+		AwaitAdmission: true,
 	})
 	if err != nil {
 		return errors.Join(err, raft.Close())
@@ -131,7 +134,7 @@ func (m *Master) startRaft(ctx context.Context, ports *ports) error {
 // fatal ends the process: to go on would make this master differ from the others.
 func (m *Master) fatal(err error) {
 	m.log.Error("this master must stop", "error", err)
-	os.Exit(70)
+	os.Exit(exitFatal)
 }
 
 func (m *Master) startGossip() error {
@@ -171,7 +174,7 @@ func (m *Master) serve(p *ports) {
 		Endpoints: map[string]rpcenv.Endpoint{"Master": &door{m: m, log: m.log}},
 	})
 	m.env.Serve(p.spark)
-	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}})
+	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}})
 	m.grpc.Serve(p.grpc)
 	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}))
 	m.servePages(p.web, web.Handler(view{m}))

@@ -27,6 +27,8 @@ const (
 const (
 	// pilotInterval is how often the leader asks every member for its position, and then decides.
 	pilotInterval = time.Second
+	// pilotPatience is how long a member that answered may not answer before it is not healthy.
+	pilotPatience = 5 * pilotInterval / 2
 	// pilotChangeTimeout bounds one change of the configuration.
 	pilotChangeTimeout = 10 * time.Second
 	// healthyLag is how many entries a member may be behind: a second or two of the highest load measured, and far less than
@@ -94,13 +96,16 @@ type Autopilot struct {
 
 	mu      sync.Mutex
 	silent  map[raft.ServerID]time.Time // since when a member has not answered
+	heard   map[raft.ServerID]time.Time // when it answered last
 	problem map[raft.ServerID]string
 }
 
 // NewAutopilot makes an autopilot for one term; Run starts it.
 func NewAutopilot(cfg AutopilotConfig) *Autopilot {
 	setDefault(&cfg.Logger, slog.Default())
-	return &Autopilot{cfg: cfg, silent: make(map[raft.ServerID]time.Time), problem: make(map[raft.ServerID]string)}
+	return &Autopilot{
+		cfg: cfg, silent: make(map[raft.ServerID]time.Time), heard: make(map[raft.ServerID]time.Time), problem: make(map[raft.ServerID]string),
+	}
 }
 
 // Run works until ctx ends, and waits for what is under way.
@@ -156,13 +161,16 @@ func (a *Autopilot) settings() AutopilotSettings {
 	return s
 }
 
-// Position says how far this node is.
+// Position says how far this node is. An error says that it is not to be counted on.
 func (n *Node) Position() (Position, error) {
 	if err := n.isOpen(); err != nil {
 		return Position{}, err
 	}
 	if n.gate.isShut() {
 		return Position{}, fmt.Errorf("position of %s: %w", n.cfg.ID, ErrStalled)
+	}
+	if n.Joining() {
+		return Position{}, fmt.Errorf("position of %s: %w", n.cfg.ID, errNotAdmitted)
 	}
 	p := Position{LastIndex: n.raft.LastIndex(), LastTerm: n.lastLogTerm()}
 	if n.IsLeader() {
@@ -220,18 +228,24 @@ func (d *delegate) KnownServers() map[raft.ServerID]*autopilot.Server {
 	}
 	for id := range d.silent { // who comes back later begins anew
 		if known[id] == nil {
-			delete(d.silent, id)
-			delete(d.problem, id)
+			d.forget(id)
 		}
 	}
 	return known
 }
 
+// forget drops what is known of a member that is none any more. The caller holds mu.
+func (d *delegate) forget(id raft.ServerID) {
+	delete(d.silent, id)
+	delete(d.heard, id)
+	delete(d.problem, id)
+}
+
 // spareType is a member without a vote.
 const spareType autopilot.NodeType = "spare"
 
-// FetchServerStats implements autopilot.ApplicationIntegration. Whoever does not answer is given a position that is no
-// healthy one, since the library would go on with the one before.
+// FetchServerStats implements autopilot.ApplicationIntegration. Whoever does not answer is left out, and the library goes on
+// with the position before, for a while: a busy machine is late now and then. Then it is given one that is no healthy one.
 func (d *delegate) FetchServerStats(ctx context.Context, servers map[raft.ServerID]*autopilot.Server) map[raft.ServerID]*autopilot.ServerStats {
 	type answer struct {
 		id  raft.ServerID
@@ -248,7 +262,9 @@ func (d *delegate) FetchServerStats(ctx context.Context, servers map[raft.Server
 	stats := make(map[raft.ServerID]*autopilot.ServerStats, len(servers))
 	for range servers {
 		a := <-answers
-		if d.note(ctx, a.id, a.err); a.err != nil {
+		if late := d.note(ctx, a.id, a.err); late {
+			continue
+		} else if a.err != nil {
 			a.pos = Position{LastContact: -1}
 		}
 		s := autopilot.ServerStats(a.pos)
@@ -264,21 +280,24 @@ func (d *delegate) ask(ctx context.Context, s Server) (Position, error) {
 	return d.cfg.Ask(ctx, s)
 }
 
-func (d *delegate) note(ctx context.Context, id raft.ServerID, err error) {
+// note keeps the outcome of a question, and tells whether a member is only late.
+func (d *delegate) note(ctx context.Context, id raft.ServerID, err error) (late bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
+		d.heard[id] = time.Now()
 		delete(d.silent, id)
 		delete(d.problem, id)
-		return
+		return false
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return // the term is over, which is not the member's fault
+		return true // the term is over, which is not the member's fault
 	}
 	d.problem[id] = err.Error()
 	if _, ok := d.silent[id]; !ok {
 		d.silent[id] = time.Now()
 	}
+	return time.Since(d.heard[id]) < pilotPatience
 }
 
 // RemoveFailedServer implements autopilot.ApplicationIntegration.
@@ -292,7 +311,7 @@ func (d *delegate) RemoveFailedServer(s *autopilot.Server) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.silent, s.ID)
+	d.forget(s.ID)
 }
 
 // pilotRaft is the node as the library sees it: every change is bounded, and ends with the term.
@@ -340,3 +359,20 @@ func (p *pilotRaft) Leader() raft.ServerAddress                 { addr, _ := p.r
 func (p *pilotRaft) GetConfiguration() raft.ConfigurationFuture { return p.raft.GetConfiguration() }
 func (p *pilotRaft) Stats() map[string]string                   { return p.raft.Stats() }
 func (p *pilotRaft) State() raft.RaftState                      { return p.raft.State() }
+
+// Without tells whether the quorum may go on without a member: the healthy voters among the rest are a majority of it. The
+// error says what is missing.
+func (h QuorumHealth) Without(id string) error {
+	rest, healthy := 0, 0
+	for _, s := range h.Servers {
+		if s.ID != id && s.Voter {
+			if rest++; s.Healthy {
+				healthy++
+			}
+		}
+	}
+	if healthy < rest/2+1 {
+		return fmt.Errorf("%w: without %s there were %d voters, of which %d are healthy and %d are needed", ErrUnsafe, id, rest, healthy, rest/2+1)
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -106,5 +107,22 @@ func TestForgotten(t *testing.T) {
 		if len(got.FailedNonVoters) != want || len(got.FailedVoters)+len(got.StaleVoters)+len(got.StaleNonVoters) != 0 {
 			t.Errorf("%s: %+v", text, got)
 		}
+	}
+}
+
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	voter := func(id string, healthy bool) Health {
+		return Health{Server: Server{ID: id, Voter: true}, Healthy: healthy}
+	}
+	spare := Health{Server: Server{ID: "m9"}, Healthy: true}
+	three := QuorumHealth{Servers: []Health{voter("m1", true), voter("m2", true), voter("m3", false), spare}}
+	for id, safe := range map[string]bool{"m3": true, "m2": false, "m9": true, "m1": false} {
+		if err := three.Without(id); (err == nil) != safe || err != nil && !errors.Is(err, ErrUnsafe) {
+			t.Errorf("without %s: %v", id, err)
+		}
+	}
+	if (QuorumHealth{Servers: []Health{voter("m1", true)}}).Without("m1") == nil {
+		t.Error("the last one may go")
 	}
 }

@@ -35,6 +35,8 @@ var (
 	ErrAlreadyBootstrapped = errors.New("node already belongs to a cluster")
 	// ErrStalled says that a write to the local disk has been in flight for longer than StallLimit.
 	ErrStalled = errors.New("local disk does not answer")
+	// ErrUnsafe says that a change of the members could cost the quorum.
+	ErrUnsafe = errors.New("the quorum could be lost")
 	// ErrRaftEnded says that raft has stopped though nobody closed the node. The process must not stay, looking alive.
 	ErrRaftEnded = errors.New("raft has ended")
 )

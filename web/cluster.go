@@ -31,6 +31,11 @@ type Cluster struct {
 	Term      uint64       `json:"term"`
 	Masters   []MasterInfo `json:"masters"` // by id
 	GossipKey bool         `json:"gossipKey"`
+	// Healthy says that every member of the quorum is, FailureTolerance how many voters may fail now without loss of the
+	// quorum, Voters how many should vote. The leader knows: false and 0 while nobody leads.
+	Healthy          bool `json:"healthy"`
+	FailureTolerance int  `json:"failureTolerance"`
+	Voters           int  `json:"voters"`
 }
 
 // MasterInfo is one master. Addresses are host:port, or a URL where the name says so.
@@ -43,8 +48,14 @@ type MasterInfo struct {
 	Gossip string `json:"gossip"`
 	Raft   string `json:"raft"`
 	Leader bool   `json:"leader"`
-	Alive  bool   `json:"alive"` // gossip sees it
-	Voter  bool   `json:"voter"` // of the Raft configuration
+	Alive  bool   `json:"alive"`  // gossip sees it
+	Member bool   `json:"member"` // of the Raft configuration
+	Voter  bool   `json:"voter"`  // a member that is no spare
+	// Healthy, Lag and Problem are the leader's view of a member: it answers and its log is near the leader's; how many
+	// entries it is behind; why it does not answer.
+	Healthy bool   `json:"healthy"`
+	Lag     uint64 `json:"lag,omitempty"`
+	Problem string `json:"problem,omitempty"`
 }
 
 // ClusterHandler serves GET /v1/cluster.

@@ -40,9 +40,9 @@ func (f *fakeMaster) Leading() bool                 { return f.leading }
 func (f *fakeMaster) URL() string                   { return "spark://m1.example:7077" }
 func (f *fakeMaster) LastHeartbeat(id string) int64 { return f.beats[id] }
 func (f *fakeMaster) Cluster() Cluster {
-	return Cluster{ClusterID: "c-1", Leader: "m1", Term: 7, GossipKey: true, Masters: []MasterInfo{
-		{ID: "m1", Spark: "h1:7077", Web: "http://h1:8080", RPC: "h1:7078", Gossip: "h1:7946", Raft: "h1:7078", Leader: true, Alive: true, Voter: true},
-		{ID: "m2", RPC: "h2:7078", Raft: "h2:7078", Voter: true},
+	return Cluster{ClusterID: "c-1", Leader: "m1", Term: 7, GossipKey: true, FailureTolerance: 1, Voters: 3, Masters: []MasterInfo{
+		{ID: "m1", Spark: "h1:7077", Web: "http://h1:8080", RPC: "h1:7078", Gossip: "h1:7946", Raft: "h1:7078", Leader: true, Alive: true, Member: true, Voter: true, Healthy: true},
+		{ID: "m2", RPC: "h2:7078", Raft: "h2:7078", Member: true, Voter: true, Lag: 3, Problem: "it does not answer"},
 	}}
 }
 

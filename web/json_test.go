@@ -224,7 +224,9 @@ func TestCluster(t *testing.T) {
       "raft": "h1:7078",
       "leader": true,
       "alive": true,
-      "voter": true
+      "member": true,
+      "voter": true,
+      "healthy": true
     },
     {
       "id": "m2",
@@ -235,10 +237,17 @@ func TestCluster(t *testing.T) {
       "raft": "h2:7078",
       "leader": false,
       "alive": false,
-      "voter": true
+      "member": true,
+      "voter": true,
+      "healthy": false,
+      "lag": 3,
+      "problem": "it does not answer"
     }
   ],
-  "gossipKey": true
+  "gossipKey": true,
+  "healthy": false,
+  "failureTolerance": 1,
+  "voters": 3
 }
 `
 	f := newFake(t, false)
