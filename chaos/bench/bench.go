@@ -49,6 +49,7 @@ type Bench struct {
 	Binary  string        // clusterd
 	Release spark.Release // what jobs run on and the original is of
 	Dir     string        // for the runs' files; those of a row that failed stay
+	Keep    bool          // those of all rows stay
 	Say     func(format string, args ...any)
 	Each    func(Report) // after every row, with what is known by then; nil for none
 
@@ -107,6 +108,10 @@ func (b *Bench) withRun(f func(*proc.Run) error) error {
 		return fmt.Errorf("%w (logs in %s)", err, run.Dir)
 	}
 	run.Sweep()
+	if b.Keep {
+		b.Say("    logs in %s", run.Dir)
+		return nil
+	}
 	return os.RemoveAll(run.Dir)
 }
 

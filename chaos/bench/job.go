@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/cluster"
@@ -47,7 +49,25 @@ func (b *Bench) runJob(ctx context.Context, run *proc.Run, url string, kill func
 	}
 	defer j.Close()
 	line, err := j.WaitResult(ctx)
-	return line.At.Sub(began), err
+	if err != nil {
+		return 0, err
+	}
+	b.Say("    a job took %s ms: %s", millis(line.At.Sub(began)), stages(j, began))
+	return line.At.Sub(began), nil
+}
+
+// stages tells where a job's time went, by its driver's log.
+func stages(j *spark.Job, began time.Time) string {
+	var all []string
+	for _, stage := range []struct {
+		name string
+		line *regexp.Regexp
+	}{{"asking masters", spark.Connecting}, {"registered", spark.Connected}, {"first executor", spark.ExecutorRegistered}} {
+		if found := j.Find(stage.line); len(found) > 0 {
+			all = append(all, stage.name+" at "+millis(found[0].At.Sub(began)))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func calm() error { return nil }
@@ -83,6 +103,7 @@ func (b *Bench) job(ctx context.Context, c *cluster.Cluster, into *Samples, kill
 	}
 	act := calm
 	if kill {
+		b.Say("    the leader is killed as the next one is submitted")
 		act = func() error { return killed.do(v.Master) }
 	}
 	took, err := b.runJob(ctx, c.Run, c.URL(), act)
@@ -91,10 +112,8 @@ func (b *Bench) job(ctx context.Context, c *cluster.Cluster, into *Samples, kill
 	}
 	*into = append(*into, took)
 	if kill {
-		b.Say("    a job submitted at a kill: %s ms", millis(took))
 		return killed.undo(v.Master)
 	}
-	b.Say("    a calm job: %s ms", millis(took))
 	return nil
 }
 
@@ -113,13 +132,13 @@ func (b *Bench) originalJobs(ctx context.Context) (j jobs, err error) {
 				return err
 			}
 			j.calm = append(j.calm, took)
+			b.Say("    the original's leader is killed as the next one is submitted")
 			var dead *original.Master
 			took, err = b.runJob(ctx, c.Run, c.URL(), func() error { var err error; dead, _, err = killOriginal(ctx, c); return err })
 			if err != nil {
 				return err
 			}
 			j.killed = append(j.killed, took)
-			b.Say("    the original's, calm and at a kill: %s and %s ms", millis(j.calm[len(j.calm)-1]), millis(took))
 			if err := dead.Start(); err != nil {
 				return err
 			}

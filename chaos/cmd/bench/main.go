@@ -54,6 +54,7 @@ type config struct {
 	bench.Options
 	rows []bench.Row
 	json string
+	keep bool
 }
 
 // parse reads the command line. -quick only changes the defaults, so every other flag wins over it.
@@ -69,6 +70,7 @@ func parse(args []string, usage io.Writer) (config, error) {
 	f.Bool("quick", false, "few rounds and short ones: shows that all works; the figures say little")
 	only := f.String("only", "", "only these `ROWS`, by commas, or all whose names begin so: "+strings.Join(bench.Names(bench.All()), ", "))
 	f.StringVar(&c.json, "json", "", "write the report to `FILE` (default: a new one in "+resultsDir+")")
+	f.BoolVar(&c.keep, "keep", false, "keep the logs of all rows, not only of those that failed")
 	f.BoolVar(&c.Original, "original", c.Original, "measure Spark's own Master and Worker beside ours")
 	f.IntVar(&c.Kills, "kills", c.Kills, "`ROUNDS` of each fault of a leader")
 	f.IntVar(&c.Losses, "losses", c.Losses, "`ROUNDS` of each fault of a worker")
@@ -117,7 +119,7 @@ func (c config) run(ctx context.Context, out io.Writer) error {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	commit := commit(ctx)
-	b := &bench.Bench{Options: c.Options, Binary: binary, Release: releases[0], Dir: dir, Say: say}
+	b := &bench.Bench{Options: c.Options, Binary: binary, Release: releases[0], Dir: dir, Keep: c.keep, Say: say}
 	b.Each = func(r bench.Report) {
 		r.Commit = commit
 		if err := r.WriteFile(c.json); err != nil {
@@ -138,6 +140,10 @@ func (c config) finish(out io.Writer, r bench.Report, dir string) error {
 	fmt.Fprintf(out, "as JSON: %s\n", c.json)
 	if n := r.Failed(); n > 0 {
 		return fmt.Errorf("%d rows could not be measured; their logs are in %s", n, dir)
+	}
+	if c.keep {
+		fmt.Fprintf(out, "logs: %s\n", dir)
+		return nil
 	}
 	return os.RemoveAll(dir)
 }
