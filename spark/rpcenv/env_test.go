@@ -442,3 +442,71 @@ func TestCloseEndsItsPeers(t *testing.T) {
 		t.Errorf("an environment without a server: %v", err)
 	}
 }
+
+// A peer is asked for its release by a class that only its release has: it tells its own number, or takes the question
+// for a CheckExistence where that was guessed.
+func TestAskRelease(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ version, scala, guess string }{
+		{"3.4.4", "2.12", "3.5.9"}, {"3.5.9", "2.12", "3.5.9"}, {"4.1.4", "2.13", "4.3.0"}, {"4.3.0", "2.13", ""}, {"4.0.5", "2.13", "4.0.5"},
+	} {
+		tab := table(t, c.version, c.scala)
+		probe := probeOf(t, tab, c.version)
+		var guess int64
+		if c.guess != "" {
+			guess = probeOf(t, table(t, c.guess, c.scala), c.guess)
+		}
+		p := standIn(t, tab, probe)
+		if got, err := p.AskRelease(ctx(t), "Worker", guess); err != nil || got != probe {
+			t.Errorf("Spark %s, guessed %s: got %d, %v; want %d", c.version, c.guess, got, err, probe)
+		}
+		if reply, err := p.Ask(ctx(t), Verifier, &messages.CheckExistence{Name: "Master"}); err != nil || !reply.(*messages.Boolean).Value {
+			t.Errorf("Spark %s after the question: %v, %v", c.version, reply, err)
+		}
+	}
+	tab := table(t, "4.3.0", "2.13")
+	nobody := standIn(t, tab, 0) // takes any number
+	if got, err := nobody.AskRelease(ctx(t), "Worker", 0); !errors.Is(err, ErrNoRelease) {
+		t.Errorf("no guess, and nobody to compare: got %d, %v", got, err)
+	}
+	if got, err := nobody.AskRelease(ctx(t), "Worker", 7); err != nil || got != 7 {
+		t.Errorf("a guess that nobody compares: got %d, %v", got, err)
+	}
+	nobody.Close()
+	if _, err := nobody.AskRelease(ctx(t), "Worker", 7); err == nil || errors.Is(err, ErrNoRelease) {
+		t.Errorf("a closed connection: %v", err)
+	}
+	_, addr := server(t, endpoint{})
+	if _, err := client(t, addr, nil, endpoint{}).AskRelease(ctx(t), "Master", 7); !errors.Is(err, ErrNoRelease) {
+		t.Errorf("an unknown dialect: %v", err)
+	}
+}
+
+func probeOf(t *testing.T, tab *releases.Table, version string) int64 {
+	t.Helper()
+	for _, r := range tab.Releases() {
+		if r.Version == version {
+			return r.ProbeSUID
+		}
+	}
+	t.Fatalf("the table of %s lacks %s", tab.Name(), version)
+	return 0
+}
+
+// standIn is a connection to an environment that plays a Spark process of the release whose ProbeClass has the number.
+func standIn(t *testing.T, tab *releases.Table, probe int64) *Peer {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port}
+	env := New(Config{Address: addr, Endpoints: map[string]Endpoint{"Master": endpoint{}}, ProbeSUID: probe, Logger: slog.New(slog.DiscardHandler)})
+	env.Serve(ln)
+	t.Cleanup(func() {
+		if err := env.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client(t, addr, tab, endpoint{})
+}
