@@ -6,10 +6,6 @@ import (
 	"sync/atomic"
 )
 
-// keptRequests is how many results of recent requests are remembered. A retry follows its first try within seconds; this
-// is minutes of the highest load that was measured.
-const keptRequests = 1 << 15
-
 // Config of a Machine.
 type Config struct {
 	// Fatal is called, and must not return, where going on would make this master differ from the others: an entry that
@@ -23,6 +19,8 @@ type Machine struct {
 	cfg   Config
 	state atomic.Pointer[State]
 
+	answered answered // the requests that the newest state remembers; for Apply and Restore only
+
 	mu   sync.Mutex // guards subs, and makes "state and events from here on" one step for Subscribe
 	subs map[*Subscription]struct{}
 }
@@ -32,7 +30,7 @@ func New(cfg Config) *Machine {
 	if cfg.Fatal == nil {
 		cfg.Fatal = func(err error) { panic(err) }
 	}
-	m := &Machine{cfg: cfg, subs: map[*Subscription]struct{}{}}
+	m := &Machine{cfg: cfg, answered: answered{}, subs: map[*Subscription]struct{}{}}
 	m.state.Store(emptyState())
 	return m
 }
@@ -43,7 +41,7 @@ func (m *Machine) State() *State { return m.state.Load() }
 // Apply carries out the commands of one log entry and gives their encoded results (see DecodeResult).
 func (m *Machine) Apply(index, term uint64, cmds [][]byte) [][]byte {
 	t := m.State().begin()
-	t.c.Index, t.c.Term = index, term
+	t.c.Index, t.c.Term, t.answered = index, term, m.answered
 	results := make([][]byte, len(cmds))
 	for i, b := range cmds {
 		if len(b) > MaxCommand {
@@ -85,20 +83,11 @@ func (t *txn) once(d decoded) []byte {
 	if d.requestID == "" {
 		return t.apply(d.cmd)
 	}
-	if r, ok := t.requests.Get([]byte(d.requestID)); ok {
-		return r.Result
+	if result, ok := t.answer(d.requestID); ok {
+		return result
 	}
 	result := t.apply(d.cmd)
-	t.c.RequestSeq++
-	t.requests.Insert([]byte(d.requestID), &request{ID: d.requestID, Seq: t.c.RequestSeq, Result: result})
-	t.requestOrder.Insert(seqKey(t.c.RequestSeq), d.requestID)
-	t.requestCount++
-	for t.requestCount > keptRequests {
-		key, id, _ := first(t.requestOrder)
-		t.requestOrder.Delete(key)
-		t.requests.Delete([]byte(id))
-		t.requestCount--
-	}
+	t.remember(d.requestID, result)
 	return result
 }
 

@@ -59,12 +59,35 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 	m.Apply(1, 1, batch)
 	s := m.State()
-	if s.requests.Len() != keptRequests || s.requestOrder.Len() != keptRequests {
-		t.Fatalf("%d requests, %d in order; want %d", s.requests.Len(), s.requestOrder.Len(), keptRequests)
+	if len(s.requests) != keptRequests || len(m.answered) != keptRequests {
+		t.Fatalf("%d requests, %d to be found; want %d", len(s.requests), len(m.answered), keptRequests)
 	}
 	for id, want := range map[string]bool{"r9": false, "r10": true, fmt.Sprint("r", keptRequests+9): true} {
-		if _, ok := s.requests.Get([]byte(id)); ok != want {
+		x := s.begin()
+		x.answered = m.answered
+		if _, ok := x.answer(id); ok != want {
 			t.Errorf("request %s remembered: %v", id, ok)
+		}
+	}
+}
+
+// States share the memory of what they remember; none must see what a later one does.
+func TestEarlierStatesRememberWhatTheyDid(t *testing.T) {
+	t.Parallel()
+	m := New(Config{Fatal: func(err error) { t.Fatal(err) }})
+	var states []*State
+	var digests []string
+	for i := range uint64(50) {
+		var batch [][]byte
+		for j := range i {
+			batch = append(batch, Encode(&KillDriver{ID: "none"}, fmt.Sprintf("r%d-%d", i, j)))
+		}
+		m.Apply(i+1, 1, batch)
+		states, digests = append(states, m.State()), append(digests, m.State().Digest())
+	}
+	for i, s := range states {
+		if s.Digest() != digests[i] {
+			t.Fatalf("the state at index %d has changed", s.Index())
 		}
 	}
 }

@@ -30,6 +30,9 @@ func ReadSnapshot(in io.Reader) (*State, error) {
 			if !bytes.Equal(body, sum.Sum(nil)) {
 				return nil, fmt.Errorf("%w: the snapshot's digest is not that of its %d records", ErrMalformed, n)
 			}
+			if err := t.checkRequests(); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+			}
 			return t.commit(), nil
 		}
 		if (n == 0) != (kind == recordHeader) {
@@ -118,11 +121,7 @@ func (t *txn) restore(kind byte, body []byte) error {
 			return nil
 		})
 	case recordRequest:
-		return restoreAs(body, func(r *request) error {
-			t.requests.Insert([]byte(r.ID), r)
-			t.requestOrder.Insert(seqKey(r.Seq), r.ID)
-			return nil
-		})
+		return restoreAs(body, t.restoreRequest)
 	}
 	return fmt.Errorf("%w: a record of kind %d", ErrMalformed, kind)
 }
@@ -177,6 +176,7 @@ func (m *Machine) Restore(r io.Reader) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.Store(s)
+	m.answered = indexRequests(s.requests)
 	for sub := range m.subs {
 		sub.push(s, nil)
 	}

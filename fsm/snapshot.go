@@ -84,7 +84,7 @@ func (s *State) records(visit func(kind byte, record any) error) error {
 		func() error { return visitTree(s.drivers, recordDriver, visit) },
 		func() error { return visitTree(s.completedApps, recordCompletedApp, visit) },
 		func() error { return visitTree(s.completedDrivers, recordCompletedDriver, visit) },
-		func() error { return visitTree(s.requests, recordRequest, visit) },
+		func() error { return s.visitRequests(visit) },
 	)
 }
 

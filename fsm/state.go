@@ -28,8 +28,7 @@ type State struct {
 	completedApps    *iradix.Tree[*CompletedApp] // by order of completion
 	completedDrivers *iradix.Tree[*Driver]
 
-	requests     *iradix.Tree[*request]
-	requestOrder *iradix.Tree[string]
+	requests []request // see requests.go
 }
 
 func emptyState() *State {
@@ -39,7 +38,6 @@ func emptyState() *State {
 		execs: iradix.New[*Executor](), onWorker: iradix.New[*Executor](),
 		drivers: iradix.New[*Driver](), waitingDrivers: iradix.New[*Driver](), driversOn: iradix.New[*Driver](),
 		completedApps: iradix.New[*CompletedApp](), completedDrivers: iradix.New[*Driver](),
-		requests: iradix.New[*request](), requestOrder: iradix.New[string](),
 	}
 }
 

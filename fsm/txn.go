@@ -20,10 +20,10 @@ type txn struct {
 	driversOn        *iradix.Txn[*Driver]
 	completedApps    *iradix.Txn[*CompletedApp]
 	completedDrivers *iradix.Txn[*Driver]
-	requests         *iradix.Txn[*request]
-	requestOrder     *iradix.Txn[string]
+	requests         []request
+	answered         answered
 
-	completedAppCount, completedDriverCount, requestCount int
+	completedAppCount, completedDriverCount int
 
 	events []Event
 }
@@ -36,8 +36,8 @@ func (s *State) begin() *txn {
 		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
 		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
 		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
-		requests: s.requests.Txn(), requestOrder: s.requestOrder.Txn(),
-		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), requestCount: s.requests.Len(),
+		requests:          s.requests,
+		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(),
 	}
 }
 
@@ -49,7 +49,7 @@ func (t *txn) commit() *State {
 		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
 		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
 		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
-		requests: t.requests.Commit(), requestOrder: t.requestOrder.Commit(),
+		requests: t.requests,
 	}
 }
 

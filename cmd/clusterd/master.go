@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/internal/heap"
 	"github.com/firesteel/firesteel/master"
 	"github.com/urfave/cli/v2"
 )
@@ -40,6 +41,9 @@ func masterCommand() *cli.Command {
 	}
 }
 
+// heapRoom is what a master's heap may grow by before it is collected, in bytes.
+const heapRoom = 64 << 20
+
 func runMaster(c *cli.Context) error {
 	cfg, err := masterConfig(c)
 	if err != nil {
@@ -47,6 +51,7 @@ func runMaster(c *cli.Context) error {
 	}
 	ctx, stop := stopSignals(c.Context)
 	defer stop()
+	go heap.KeepRoom(ctx, heapRoom)
 	m, err := master.Open(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("start master %s: %w", cfg.ID, err)
