@@ -14,6 +14,9 @@ type workerLine interface {
 	kill(e fsm.ExecutorKey)
 	applicationFinished(appID string)
 	decommission()
+	// forgets tells that the worker's list has nothing of executors that ended: one that is not in it may never have been
+	// started, or be over.
+	forgets() bool
 	// close ends the line; the worker then comes back with its list.
 	close()
 	// done is closed when the line has ended.
@@ -37,8 +40,8 @@ type workerLink struct {
 	mu       sync.Mutex
 	line     workerLine
 	attached uint64
-	// launched are the executors that were sent over line and have not been heard of since. A worker may show a list on
-	// a line that it made before such a launch reached it.
+	// launched are the executors that were sent over line, or are given up, and have not been heard of since. A worker may
+	// show a list on a line that it made before such a launch reached it.
 	launched map[fsm.ExecutorKey]bool
 	gone     bool // no longer in dispatcher.links
 }
@@ -80,9 +83,13 @@ func (d *dispatcher) make(workerID string) *workerLink {
 // attach starts to use a line to a worker that has just shown its list. listed are the executors it runs (running ones
 // only), apps the applications it keeps something of. The line may be the one in use already: then the worker has shown
 // its list again.
-func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.ExecutorKey, apps []string) {
+//
+// unclear are executors that were to be launched over an earlier line, of this term or of another leader, by a worker that
+// forgets. They must not be launched again (trap 17), and count as lost.
+func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.ExecutorKey, apps []string) (unclear []fsm.ExecutorKey) {
 	l := d.make(workerID)
 	defer l.mu.Unlock()
+	unsure := l.line != line && line.forgets()
 	if l.line != line {
 		if l.line != nil {
 			l.line.close()
@@ -93,7 +100,7 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 	w, ok := s.Worker(workerID)
 	if !ok || w.State == fsm.WorkerDead { // lost since it showed its list: it has to register again
 		line.close()
-		return
+		return nil
 	}
 	wanted := map[fsm.ExecutorKey]bool{}
 	has := map[fsm.ExecutorKey]bool{}
@@ -105,6 +112,10 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		wanted[key] = true
 		if a, ok := s.App(e.AppID); ok && e.State == fsm.ExecutorLaunching && !has[key] && !l.launched[key] {
 			l.launched[key] = true
+			if unsure {
+				unclear = append(unclear, key)
+				continue
+			}
 			line.launch(a, e)
 		}
 	}
@@ -125,6 +136,7 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		line.decommission()
 	}
 	l.line, l.attached = line, s.Index()
+	return unclear
 }
 
 // attachedLine gives a worker's line, if there is one that lives.

@@ -12,9 +12,10 @@ import (
 
 // fakeLine writes down what a worker would be told.
 type fakeLine struct {
-	mu   sync.Mutex
-	said []string
-	end  chan struct{}
+	mu        sync.Mutex
+	said      []string
+	end       chan struct{}
+	forgetful bool
 }
 
 var _ workerLine = (*fakeLine)(nil)
@@ -31,6 +32,7 @@ func (l *fakeLine) launch(a *fsm.App, e *fsm.Executor) { l.say("launch %s/%d", a
 func (l *fakeLine) kill(k fsm.ExecutorKey)             { l.say("kill %s/%d", k.AppID, k.ID) }
 func (l *fakeLine) applicationFinished(appID string)   { l.say("finished %s", appID) }
 func (l *fakeLine) decommission()                      { l.say("decommission") }
+func (l *fakeLine) forgets() bool                      { return l.forgetful }
 func (l *fakeLine) done() <-chan struct{}              { return l.end }
 func (l *fakeLine) close() {
 	if !closed(l.end) {
@@ -94,6 +96,29 @@ func TestAttachSendsExactlyTheDifference(t *testing.T) {
 	told(t, "w1", l, "finished "+over.ID, "finished app-unknown", "kill "+a.ID+"/9", "kill "+over.ID+"/0", "launch "+a.ID+"/2")
 	x.carry() // all of it was covered
 	told(t, "w1", l)
+}
+
+// A JVM worker's list has nothing of an executor that ended while nobody led: what the last leader may have launched is
+// not launched again under the same number (seen in a storm: chaos/storm, seed 2).
+func TestWhatAnotherLeaderMayHaveLaunchedIsGivenUp(t *testing.T) {
+	t.Parallel()
+	x := newDispatchTest(t, "w1")
+	a := x.app(1)
+	x.place(a, "w1", "w1", "w1") // 0 is running, 1 is in the list, 2 was launched and has ended, or was not launched
+	x.report(a, 0, fsm.ExecutorRunning)
+	x.carry()
+	l := newFakeLine()
+	l.forgetful = true
+	unclear := x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0), key(a, 1)}, nil)
+	told(t, "w1", l)
+	if !slices.Equal(unclear, []fsm.ExecutorKey{key(a, 2)}) {
+		t.Errorf("unclear: %v", unclear)
+	}
+	x.place(a, "w1") // not carried yet: it is new on the line that is in use
+	if unclear := x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0), key(a, 1)}, nil); len(unclear) > 0 {
+		t.Errorf("unclear: %v", unclear)
+	}
+	told(t, "w1", l, "launch "+a.ID+"/3")
 }
 
 func TestEventsAfterAttachAreSentOnce(t *testing.T) {

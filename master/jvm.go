@@ -178,7 +178,10 @@ func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.Exe
 		}
 	}
 	line := newJVMLine(d.ctx, d.log.With("worker", workerID), p, d.m.URL())
-	d.dispatch.attach(workerID, line, running, apps)
+	unclear := d.dispatch.attach(workerID, line, running, apps)
+	if len(unclear) > 0 {
+		d.spawn(func() { d.giveUp(workerID, unclear) })
+	}
 	d.schedule.trigger()
 	d.spawn(func() {
 		select {
@@ -189,6 +192,26 @@ func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.Exe
 		case <-d.ctx.Done():
 		}
 	})
+}
+
+// giveUp ends executors of which nobody knows whether the worker was told to start them: it may have done so, and they may
+// have ended, without a word that reached a master. Another one is placed under a number of its own.
+func (d *duties) giveUp(workerID string, unclear []fsm.ExecutorKey) {
+	for _, key := range unclear {
+		d.log.Info("it is not known whether an executor was started: giving it up", "worker", workerID, "app", key.AppID, "executor", key.ID)
+		lost := &fsm.ExecutorStateChanged{
+			AppID: key.AppID, ID: key.ID, State: fsm.ExecutorLost, WorkerID: workerID, At: now(),
+			Message:    "the master changed while it was launched, and its worker does not run it",
+			MaxRetries: -1, Retained: d.m.cfg.Spark.RetainedApplications, // no fault of the application's
+		}
+		for d.ctx.Err() == nil {
+			_, err := proposeHere[none](d.ctx, d.m, lost)
+			if err == nil || fsm.RefusalCode(err) != fsm.CodeOK {
+				break
+			}
+			pause(d.ctx, lastDriverRetry)
+		}
+	}
 }
 
 // heartbeat is Master.receive(Heartbeat): a worker that is listed and counts as dead is asked to register again.
@@ -256,6 +279,9 @@ func (l *jvmLine) launch(a *fsm.App, e *fsm.Executor) {
 		MasterURL: l.url, AppID: e.AppID, ExecID: e.ID, RPID: e.Profile, App: d, Cores: e.Cores, MemoryMB: e.MemoryMB, Resources: e.Resources,
 	})
 }
+
+// forgets: WorkerLatestState and WorkerSchedulerStateResponse name what runs, and nothing else.
+func (l *jvmLine) forgets() bool { return true }
 
 func (l *jvmLine) kill(k fsm.ExecutorKey) {
 	l.box.put(&messages.KillExecutor{MasterURL: l.url, AppID: k.AppID, ExecID: k.ID})

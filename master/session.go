@@ -274,6 +274,9 @@ func (l *goLine) launch(a *fsm.App, e *fsm.Executor) {
 	}}})
 }
 
+// forgets: a Go worker's list has the ends that nobody acknowledged.
+func (l *goLine) forgets() bool { return false }
+
 func (l *goLine) kill(k fsm.ExecutorKey) {
 	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_KillExecutor{KillExecutor: &clusterpb.KillExecutor{AppId: k.AppID, ExecutorId: int32(k.ID)}}})
 }
