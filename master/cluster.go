@@ -45,8 +45,10 @@ func (m *Master) cluster() web.Cluster {
 	for _, s := range m.node.Servers() {
 		servers[s.ID] = s
 	}
+	hidden := map[string]bool{} // members whose place in gossip is taken by a master of another cluster
 	for _, g := range m.gossip.Masters() {
 		if m.foreign(g) {
+			hidden[g.ID] = true
 			continue
 		}
 		s, member := servers[g.ID]
@@ -61,6 +63,11 @@ func (m *Master) cluster() web.Cluster {
 	}
 	sortByID(out.Masters)
 	m.addHealth(&out)
+	for i := range out.Masters {
+		if o := &out.Masters[i]; hidden[o.ID] {
+			o.Alive = o.Healthy
+		}
+	}
 	return out
 }
 

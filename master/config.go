@@ -2,6 +2,7 @@ package master
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/firesteel/firesteel/config"
 )
@@ -21,7 +22,16 @@ type Config struct {
 	Join            []string // gossip addresses of other masters, host:port
 	Profile         string   // normal, fast or wan
 	GossipKey       []byte   // without one gossip stays on loopback
-	Logger          *slog.Logger
+	// Snapshots says when the log is cut; zero fields are raftnode's defaults.
+	Snapshots Snapshots
+	Logger    *slog.Logger
 
 	exit func(code int) // for tests: instead of the end of the process of a removed master
+}
+
+// Snapshots is how often the state is written and how much of the log is kept.
+type Snapshots struct {
+	Threshold uint64        // log entries since the last one
+	Interval  time.Duration // how often that is looked at
+	Trailing  uint64        // entries kept for masters that are behind; others are sent a snapshot
 }

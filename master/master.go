@@ -120,7 +120,7 @@ func (m *Master) startRaft(ctx context.Context, ports *ports) error {
 	m.node, err = raftnode.Open(ctx, raftnode.Config{
 		ID: m.cfg.ID, DataDir: m.cfg.DataDir, Listener: raft, Advertise: net.JoinHostPort(m.cfg.Spark.Host, strconv.Itoa(m.rpcPort)),
 		Profile: profile, Logger: m.log, Machine: machine{m.fsm}, Forwarder: forwarder{m.pool}, Lead: m.lead, Fatal: m.fatal,
-		AwaitAdmission: true,
+		AwaitAdmission: true, SnapshotThreshold: m.cfg.Snapshots.Threshold, SnapshotInterval: m.cfg.Snapshots.Interval, TrailingLogs: m.cfg.Snapshots.Trailing,
 	})
 	if err != nil {
 		return errors.Join(err, raft.Close())

@@ -13,6 +13,9 @@ type Cluster struct {
 	Term      uint64   `json:"term"`
 	Leader    string   `json:"leader"` // id; empty while nobody leads
 	Masters   []Master `json:"masters"`
+
+	Healthy          bool `json:"healthy"`          // every member of the quorum is, as far as the leader knows
+	FailureTolerance int  `json:"failureTolerance"` // voters that may fail now
 }
 
 // Master is one master as another one sees it.
@@ -24,7 +27,10 @@ type Master struct {
 	Gossip string `json:"gossip"`
 	Leader bool   `json:"leader"`
 	Alive  bool   `json:"alive"`
+	Member bool   `json:"member"` // of the quorum
 	Voter  bool   `json:"voter"`
+
+	Healthy bool `json:"healthy"`
 }
 
 // ReadCluster asks any port of a master that speaks HTTP, http://host:port.
@@ -49,6 +55,20 @@ func (c Cluster) Has(id string) bool {
 	return slices.ContainsFunc(c.Masters, func(m Master) bool { return m.ID == id && m.Alive })
 }
 
+// Quorum names the members, those without a vote in brackets, such as "m1 m2 m3 (m4)".
+func (c Cluster) Quorum() string {
+	var all []string
+	for _, m := range c.Masters {
+		switch {
+		case m.Voter:
+			all = append(all, m.ID)
+		case m.Member:
+			all = append(all, "("+m.ID+")")
+		}
+	}
+	return strings.Join(all, " ")
+}
+
 func (c Cluster) String() string {
 	var all []string
 	for _, m := range c.Masters {
@@ -58,7 +78,7 @@ func (c Cluster) String() string {
 		}
 		all = append(all, m.ID+" "+state)
 	}
-	return fmt.Sprintf("term %d, leader %q, masters %s", c.Term, c.Leader, strings.Join(all, ", "))
+	return fmt.Sprintf("term %d, leader %q, masters %s, quorum %s, tolerating %d", c.Term, c.Leader, strings.Join(all, ", "), c.Quorum(), c.FailureTolerance)
 }
 
 // Digest is the answer to GET /v1/digest.

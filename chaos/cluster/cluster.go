@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,10 @@ type Config struct {
 	Run *proc.Run
 	// Masters and Workers are how many; 0 masters are 3.
 	Masters, Workers int
+	// MasterArgs are further arguments of every master, such as --join of another cluster.
+	MasterArgs []string
+	// MasterPrefix begins the masters' ids; empty is m.
+	MasterPrefix string
 	// Homes are the Spark releases that every worker runs.
 	Homes []spark.Release
 	// Cores and Memory (MiB) of each worker; 0 is 2 and 4096.
@@ -42,6 +47,9 @@ type Cluster struct {
 	Run     *proc.Run
 	Masters []*Master
 	Workers []*Worker
+
+	newMaster func(m *Master) *proc.Member
+	net       *netns.Net
 }
 
 // Master is one master: its process, and where it listens for as long as the cluster lives.
@@ -111,17 +119,21 @@ func New(c Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl := &Cluster{Run: c.Run}
+	cl := &Cluster{Run: c.Run, net: c.Net}
+	cl.newMaster = func(m *Master) *proc.Member {
+		args := append(slices.Insert(cl.masterArgs(m, c.Masters, properties), 1, gossip...), c.MasterArgs...)
+		return c.Run.NewMember(m.host.place(proc.Config{Name: m.ID, Path: c.Binary, Args: args, Env: env, Outlive: c.Outlive}))
+	}
 	for i := range c.Masters {
 		p := ports[5*i:]
-		m := &Master{ID: "m" + strconv.Itoa(i+1), port: p[0], rest: p[1], web: p[2], rpc: p[3], gossip: p[4]}
+		m := &Master{ID: cmp.Or(c.MasterPrefix, "m") + strconv.Itoa(i+1), port: p[0], rest: p[1], web: p[2], rpc: p[3], gossip: p[4]}
 		if m.host, err = hostFor(c.Net, m.ID); err != nil {
 			return nil, err
 		}
 		cl.Masters = append(cl.Masters, m)
 	}
 	for _, m := range cl.Masters {
-		m.Member = c.Run.NewMember(m.host.place(proc.Config{Name: m.ID, Path: c.Binary, Args: slices.Insert(cl.masterArgs(m, properties), 1, gossip...), Env: env, Outlive: c.Outlive}))
+		m.Member = cl.newMaster(m)
 	}
 	for i := range c.Workers {
 		w := &Worker{ID: "w" + strconv.Itoa(i+1), web: ports[5*c.Masters+i]}
@@ -146,17 +158,17 @@ func writeProperties(c Config) (string, error) {
 	return path, nil
 }
 
-func (c *Cluster) masterArgs(m *Master, properties string) []string {
+func (c *Cluster) masterArgs(m *Master, expect int, properties string) []string {
 	var join []string
 	for _, o := range c.Masters {
-		if o != m {
+		if o.ID != m.ID {
 			join = append(join, o.Gossip())
 		}
 	}
-	args := []string{"master", "--id", m.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", m.ID), "--host", m.host.ip(), "--bind", m.host.ip(),
+	args := []string{"master", "--id", m.ID, "--data-dir", c.DataDir(m), "--host", m.host.ip(), "--bind", m.host.ip(),
 		"--port", strconv.Itoa(m.port), "--rest-port", strconv.Itoa(m.rest), "--webui-port", strconv.Itoa(m.web),
 		"--rpc-port", strconv.Itoa(m.rpc), "--gossip-port", strconv.Itoa(m.gossip),
-		"--bootstrap-expect", strconv.Itoa(len(c.Masters)), "--properties-file", properties}
+		"--bootstrap-expect", strconv.Itoa(expect), "--properties-file", properties}
 	if len(join) > 0 {
 		args = append(args, "--join", strings.Join(join, ","))
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/internal/heap"
@@ -35,6 +36,9 @@ func masterCommand() *cli.Command {
 			&cli.IntFlag{Name: "gossip-port", Value: 7946, Usage: "gossip `PORT`, TCP and UDP"},
 			&cli.IntFlag{Name: "bootstrap-expect", Usage: "make the first configuration when this `NUMBER` of masters is there; 1, 3 or 5"},
 			&cli.StringFlag{Name: "join", Usage: "gossip addresses of other masters, `HOST:PORT[,HOST:PORT...]`"},
+			&cli.Uint64Flag{Name: "snapshot-threshold", Value: 8192, Usage: "write a snapshot after so many log entries, `NUMBER`"},
+			&cli.DurationFlag{Name: "snapshot-interval", Value: 30 * time.Second, Usage: "how often the threshold is looked at, `TIME`"},
+			&cli.Uint64Flag{Name: "trailing-logs", Value: 20_000, Usage: "log entries kept for masters that are behind, `NUMBER`; one that is further behind is sent a snapshot"},
 			&cli.StringFlag{Name: "properties-file", Usage: "spark.* settings from `FILE` (default: conf/spark-defaults.conf)"},
 		}, gossipFlags()...),
 		Action: runMaster,
@@ -83,7 +87,8 @@ func masterConfig(c *cli.Context) (master.Config, error) {
 	return master.Config{
 		ID: c.String("id"), DataDir: c.String("data-dir"), Bind: c.String("bind"), Spark: spark,
 		RPCPort: c.Int("rpc-port"), GossipPort: c.Int("gossip-port"), BootstrapExpect: c.Int("bootstrap-expect"), Join: splitList(c.String("join")),
-		Profile: c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
+		Snapshots: master.Snapshots{Threshold: c.Uint64("snapshot-threshold"), Interval: c.Duration("snapshot-interval"), Trailing: c.Uint64("trailing-logs")},
+		Profile:   c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
 	}, nil
 }
 
@@ -107,6 +112,14 @@ func checkMasterFlags(c *cli.Context) error {
 		if p := c.Int(name); p < 0 || p > 65535 {
 			return usage(c, "--%s %d: a port is between 0 (any free one) and 65535", name, p)
 		}
+	}
+	for name, least := range map[string]uint64{"snapshot-threshold": 1, "trailing-logs": 1} {
+		if c.Uint64(name) < least {
+			return usage(c, "--%s %d: at least %d", name, c.Uint64(name), least)
+		}
+	}
+	if d := c.Duration("snapshot-interval"); d < 10*time.Millisecond {
+		return usage(c, "--snapshot-interval %s: at least 10ms", d)
 	}
 	for _, addr := range splitList(c.String("join")) {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
