@@ -51,11 +51,12 @@ func (g *guesses) learn(b releases.Build, probe int64) {
 	g.last[b] = probe
 }
 
-// askRelease gives the peer's number of releases.ProbeClass; 0 for a peer that is no Spark of a kind that could tell.
-func (d *door) askRelease(ctx context.Context, p *rpcenv.Peer, endpoint string, b releases.Build) (probe int64, err error) {
+// askRelease gives the peer's number of releases.ProbeClass, which is guessed to be the one given; 0 for a peer that is no
+// Spark of a kind that could tell.
+func (d *door) askRelease(ctx context.Context, p *rpcenv.Peer, endpoint string, b releases.Build, guess int64) (probe int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
-	probe, err = p.AskRelease(ctx, endpoint, d.m.guesses.of(b))
+	probe, err = p.AskRelease(ctx, endpoint, guess)
 	switch {
 	case errors.Is(err, rpcenv.ErrNoRelease):
 		d.log.Warn("a peer does not tell its Spark release; it is matched by its build alone", "peer", p.Address().String(), "build", b, "error", err)
@@ -76,7 +77,7 @@ func (d *door) labelsOfWorker(ctx context.Context, p *rpcenv.Peer, msg *messages
 	if w, ok := d.m.fsm.State().Worker(msg.ID); ok && w.Kind == fsm.WorkerJVM && w.State != fsm.WorkerDead {
 		return w.Builds, nil // it registers with every master, and one has asked it
 	}
-	probe, err := d.askRelease(ctx, p, workerEndpoint, build)
+	probe, err := d.askRelease(ctx, p, workerEndpoint, build, d.m.guesses.of(build))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +96,11 @@ func (d *door) labelOfDriver(ctx context.Context, p *rpcenv.Peer, msg *messages.
 	if a, ok := d.m.fsm.State().AppOfDriver(msg.Driver.Host, msg.Driver.Port); ok && bytes.Equal(a.DriverRef, ref) {
 		return a.Build, nil // it registers with every master, and one has asked it
 	}
-	probe, err := d.askRelease(ctx, p, appClient, build)
+	guess := d.m.guesses.of(build)
+	if release, ok := releases.VersionHint(build, msg.App.Command.JavaOpts); ok {
+		guess = releases.ProbeOf(build, release) // its options tell mostly; they may be those of a release that is to come, too
+	}
+	probe, err := d.askRelease(ctx, p, appClient, build, guess)
 	if err != nil {
 		return "", err
 	}

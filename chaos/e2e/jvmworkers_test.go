@@ -39,13 +39,15 @@ func TestMixedCluster(t *testing.T) {
 	for _, r := range suite.releases[1:] {
 		others = append(others, f.startJVM(r, 4)) // more cores than its own job takes: room that is not for everybody
 	}
-	jobs := f.launchAll(twoExecutors())
+	jobs := f.launchAll(twoExecutors()) // while the workers start
+	f.waitAlive(len(f.jvm))
 	lonely, rest := jobs[0], jobs[1:]
 	f.atRound(rest, nil)
 	f.saysSo(lonely)
 	f.ownReleases(jobs)
 
 	first := f.startJVM(oldest, 2)
+	f.waitAlive(len(f.jvm))
 	f.atRound(jobs[:1], nil)
 	f.Logf("%s started when a worker of its release came", lonely.Name)
 	f.ownReleases(jobs)
@@ -111,14 +113,13 @@ func startMixed(t *testing.T) *mixed {
 	return f
 }
 
-// startJVM starts Spark's own Worker and waits until the cluster has it.
+// startJVM starts Spark's own Worker.
 func (f *mixed) startJVM(r spark.Release, cores int) *spark.Worker {
 	f.Helper()
 	w, err := spark.NewWorker(f.Cluster.Run, spark.WorkerConfig{Release: r, Master: f.URL(), Cores: cores})
 	f.must(err)
 	f.must(w.Start())
 	f.jvm = append(f.jvm, w)
-	f.waitAlive(len(f.jvm))
 	return w
 }
 
@@ -213,7 +214,7 @@ func (f *mixed) onlyOn(j *spark.Job, good func(workerID string) bool) {
 
 var (
 	driverWaits = regexp.MustCompile(`is now LAUNCHING \(waiting: no worker runs (Spark \S+)`)
-	masterWaits = regexp.MustCompile(`can run nowhere; it waits.* app=(\S+)`)
+	masterWaits = regexp.MustCompile(`can run nowhere; it waits.* app=(\S+) .*reason="no worker runs`)
 )
 
 // saysSo checks that a job which no worker can run waits, and that everybody who should say so does: the driver's log,

@@ -1,6 +1,7 @@
 // Package releases knows the Spark releases that Firesteel talks to: which serialVersionUIDs their message classes have
-// (Table), how to tell from a message which release sent it (ByCheckExistence, Identify, VersionHint), and which
-// installed Spark an application can run on (InspectHome, Match).
+// (Table), how to tell from a message which release sent it (ByCheckExistence, Identify, VersionHint) and how to ask a peer
+// for it (Table.Question), what applications and workers are matched by (Label), and which installed Spark an application
+// can run on (InspectHome, Match).
 //
 // Spark declares no serialVersionUID on its deploy messages, so the JVM computes one from each class's shape and
 // refuses a message whose number differs. There is no other version field in the protocol. Two things move those

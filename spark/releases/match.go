@@ -18,7 +18,7 @@ const HomeWish = "FIRESTEEL_SPARK_VERSION"
 // its feature release: executors of another one fail on their first task. Where the ProbeClass of both is known, it
 // decides. Of several, the newest version is taken, then the first in the list.
 //
-// What cannot be known without asking the driver (ProbeClass) is 3.4 against 3.5: the newest, a 3.5, is taken.
+// Where the release of an application of 3.4 or 3.5 is not known, which its options do not tell, a 3.5 is taken.
 func Match(app App, homes []Home) (Home, bool) {
 	var best Home
 	var bestRank, found = rank{}, false

@@ -80,6 +80,18 @@ func (b Build) Guess() (probe int64) {
 	return probe
 }
 
+// ProbeOf is the number of ProbeClass in a feature release of a build, 0 where it is not known.
+func ProbeOf(b Build, featureRelease string) (probe int64) {
+	for _, t := range load() {
+		for _, r := range t.releases {
+			if slices.Contains(b.Alternatives(), t.build) && minor(r.Version) == featureRelease {
+				probe = r.ProbeSUID
+			}
+		}
+	}
+	return probe
+}
+
 // ReleaseByProbe tells the feature release whose ProbeClass has the given serialVersionUID.
 func ReleaseByProbe(probe int64) (featureRelease string, ok bool) {
 	_, featureRelease, ok = byProbe(probe)

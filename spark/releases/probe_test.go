@@ -101,6 +101,20 @@ func TestWorkerLabelsMeetDriverLabels(t *testing.T) {
 	}
 }
 
+func TestProbeOf(t *testing.T) {
+	t.Parallel()
+	for _, table := range Tables() {
+		for _, r := range table.Releases() {
+			if got := ProbeOf(table.Build(), minor(r.Version)); got != r.ProbeSUID {
+				t.Errorf("Spark %s: got %d, want %d", r.Version, got, r.ProbeSUID)
+			}
+		}
+	}
+	if got := ProbeOf("4.1/2.13", "4.3"); got != 0 {
+		t.Errorf("a release of another build: %d", got)
+	}
+}
+
 func TestGuess(t *testing.T) {
 	t.Parallel()
 	probe := func(version, scala string) int64 { return homeOf(t, version, scala).ProbeSUID }
