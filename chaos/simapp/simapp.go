@@ -30,7 +30,7 @@ type App struct {
 
 	cores       int
 	environment map[string]string
-	observe     func(messages.Message)
+	observe     func(*rpcenv.Peer, messages.Message)
 
 	mu      sync.Mutex
 	closed  bool
@@ -54,7 +54,7 @@ type Config struct {
 	Host string
 	// Observe, if set, is shown every message that a master sends, in order, before anything is done about it. It must not
 	// block, and must not call the App.
-	Observe func(m messages.Message)
+	Observe func(from *rpcenv.Peer, m messages.Message)
 }
 
 // Placement is one executor that a master gave the application.
@@ -219,7 +219,7 @@ func (e endpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 	e.a.mu.Lock()
 	defer e.a.mu.Unlock()
 	if e.a.observe != nil {
-		e.a.observe(m)
+		e.a.observe(p, m)
 	}
 	switch m := m.(type) {
 	case *messages.RegisteredApplication:

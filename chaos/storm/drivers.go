@@ -11,6 +11,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/simapp"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/rpcenv"
 )
 
 // crowd is the load of simulated drivers: they come at a rate, live for a while, and end or vanish.
@@ -78,6 +79,7 @@ type simDriver struct {
 	lives    time.Duration
 	vanishes bool // without unregistering
 
+	addr  string
 	id    string
 	early []messages.Message // about executors, before the id was known
 }
@@ -88,6 +90,7 @@ func (d *simDriver) live(ctx context.Context) error {
 		return err
 	}
 	asked := time.Now()
+	d.addr = app.Address()
 	d.rec.Register(d.name)
 	_, at, err := app.Register(ctx, d.name, d.masters, 100*time.Millisecond)
 	if err == nil {
@@ -108,7 +111,7 @@ func (d *simDriver) live(ctx context.Context) error {
 }
 
 // observe is called for one message at a time.
-func (d *simDriver) observe(m messages.Message) {
+func (d *simDriver) observe(from *rpcenv.Peer, m messages.Message) {
 	switch m := m.(type) {
 	case *messages.RegisteredApplication:
 		d.rec.Answered(d.name, m.AppID)
@@ -120,7 +123,7 @@ func (d *simDriver) observe(m messages.Message) {
 			d.early = nil
 		}
 	case *messages.ApplicationRemoved:
-		d.rec.Removed(d.name, m.Reason)
+		d.rec.Removed(d.name, fmt.Sprintf("%s, said by %s (dialled by us: %t) to %s", m.Reason, from.Address(), from.Dialled(), d.addr))
 	case *messages.ExecutorAdded, *messages.ExecutorUpdated:
 		if d.id == "" {
 			d.early = append(d.early, m)

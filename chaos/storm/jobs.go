@@ -39,7 +39,8 @@ func (j *jobs) patience() map[string]string {
 		"spark.stage.maxConsecutiveAttempts":          "1000",
 		"spark.driver.host":                           j.driverIP,
 		"spark.driver.bindAddress":                    j.driverIP,
-		"spark.network.timeout":                       "30s", // 120: an executor that was cut off is given up while the run lasts
+		"spark.network.timeout":                       "60s", // 120: an executor that was cut off is given up while the run lasts
+		"spark.network.timeoutInterval":               "10s",
 		"spark.executor.heartbeatInterval":            "5s",
 		"spark.shuffle.io.maxRetries":                 "1",
 		"spark.shuffle.io.retryWait":                  "1s",

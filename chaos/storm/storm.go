@@ -54,15 +54,15 @@ const (
 )
 
 const (
-	realWorkers   = 2
-	coresOfReal   = 3
-	simWorkers    = 4
-	coresOfSim    = 16
-	retainedApps  = 500
-	startLimit    = time.Minute
-	settleLimit   = 2 * time.Minute
-	checkLimit    = 20 * time.Second // of one history
-	progressEvery = 10 * time.Second
+	realWorkers  = 2
+	coresOfReal  = 3
+	simWorkers   = 4
+	coresOfSim   = 16
+	retainedApps = 500
+	startLimit   = 2 * time.Minute
+	jobLimit     = 5 * time.Minute // a JVM takes its time on a busy machine
+	settleLimit  = 5 * time.Minute
+	checkLimit   = 20 * time.Second // of one history
 )
 
 // Report is the outcome of a storm.
@@ -233,8 +233,10 @@ func (s *storm) load(ctx context.Context) error {
 	if _, err := s.cluster.WaitCluster(limited, len(s.cluster.Masters), realWorkers+simWorkers); err != nil {
 		return err
 	}
+	patient, cancel := context.WithTimeout(ctx, jobLimit)
+	defer cancel()
 	for _, j := range s.jobs.running {
-		if _, err := j.WaitFor(limited, spark.Round); err != nil {
+		if _, err := j.WaitFor(patient, spark.Round); err != nil {
 			return err
 		}
 	}
