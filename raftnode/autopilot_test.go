@@ -262,8 +262,8 @@ func TestFiveGoOnAsThree(t *testing.T) {
 // number of voters.
 func TestQuorumStorm(t *testing.T) {
 	t.Parallel()
-	seeds := int64(6) // RAFTNODE_QUORUM_STORMS=500 makes a long run
-	if n, err := strconv.Atoi(os.Getenv("RAFTNODE_QUORUM_STORMS")); err == nil {
+	seeds := int64(6) // FIRESTEEL_STORMS=500 makes a long run
+	if n, err := strconv.Atoi(os.Getenv("FIRESTEEL_STORMS")); err == nil {
 		seeds = int64(n)
 	}
 	for seed := range seeds {

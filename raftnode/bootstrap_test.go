@@ -87,8 +87,8 @@ func (s *storm) begin(ctx context.Context, id string, expect int) error {
 // One cluster comes of five masters that expect three, whatever the order; the leader adds the other two.
 func TestBootstrapStorm(t *testing.T) {
 	t.Parallel()
-	seeds := int64(60) // RAFTNODE_STORMS=5000 makes a long run
-	if n, err := strconv.Atoi(os.Getenv("RAFTNODE_STORMS")); err == nil {
+	seeds := int64(60) // FIRESTEEL_STORMS=5000 makes a long run
+	if n, err := strconv.Atoi(os.Getenv("FIRESTEEL_STORMS")); err == nil {
 		seeds = int64(n)
 	}
 	for seed := range seeds {

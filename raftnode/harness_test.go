@@ -321,9 +321,9 @@ func (g *group) same() []string {
 	return first
 }
 
-// testLogger logs to stderr when RAFTNODE_LOG is set, and nowhere otherwise.
+// testLogger logs to stderr when FIRESTEEL_LOG is set, and nowhere otherwise.
 func testLogger(t *testing.T, id string) *slog.Logger {
-	if os.Getenv("RAFTNODE_LOG") == "" {
+	if os.Getenv("FIRESTEEL_LOG") == "" {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("test", t.Name(), "id", id)

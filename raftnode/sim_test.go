@@ -232,17 +232,24 @@ func (s *sim) bootstrap() {
 // clients that write and read through all nodes.
 func TestLeaderPartitions(t *testing.T) {
 	t.Parallel()
-	faults := 150 // for each seed; RAFTNODE_FAULTS=5000 makes a long run
+	faults := 150 // for each of two seeds; FIRESTEEL_FAULTS=5000 makes a long run, FIRESTEEL_SEED says where they begin
 	if testing.Short() {
 		faults = 50
 	}
-	if n, err := strconv.Atoi(os.Getenv("RAFTNODE_FAULTS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("FIRESTEEL_FAULTS")); err == nil {
 		faults = n
 	}
-	for _, seed := range []int64{1, 2} {
+	first := int64(1)
+	if n, err := strconv.ParseInt(os.Getenv("FIRESTEEL_SEED"), 10, 64); err == nil {
+		first = n
+	}
+	for _, seed := range []int64{first, first + 1} {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { leaderPartitions(t, seed, faults) })
+			if t.Failed() {
+				t.Logf("to replay: FIRESTEEL_SEED=%d FIRESTEEL_FAULTS=%d go test -count=5 -run '^TestLeaderPartitions$' ./raftnode", seed, faults)
+			}
 		})
 	}
 }
