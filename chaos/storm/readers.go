@@ -20,10 +20,13 @@ type readers struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	digests map[uint64]string // index -> digest, of any master
-	compare int               // how often two masters stood at one index
-	failed  int               // reads without an answer
+	digests map[uint64]digestAt // by index
+	compare int                 // how often two masters stood at one index
+	failed  int                 // reads without an answer
 }
+
+// digestAt is the first digest seen at an index.
+type digestAt struct{ master, digest string }
 
 const (
 	readEvery   = 250 * time.Millisecond
@@ -33,7 +36,7 @@ const (
 
 func (r *readers) start(ctx context.Context, masters []*cluster.Master) {
 	ctx, r.stop = context.WithCancel(ctx)
-	r.digests = map[uint64]string{}
+	r.digests = map[uint64]digestAt{}
 	for _, m := range masters {
 		r.every(ctx, readEvery, func(ctx context.Context) error { return r.apps(ctx, m.Web()) })
 		r.every(ctx, readEvery, func(ctx context.Context) error { return r.executors(ctx, m.Web()) })
@@ -111,12 +114,14 @@ func (r *readers) sawDigest(id string, d books.Digest) error {
 	defer r.mu.Unlock()
 	before, ok := r.digests[d.Index]
 	if !ok {
-		r.digests[d.Index] = d.Digest
+		r.digests[d.Index] = digestAt{id, d.Digest}
 		return nil
 	}
-	r.compare++
-	if before != d.Digest {
-		err := fmt.Errorf("at index %d master %s has the digest %s, and another read had %s", d.Index, id, d.Digest, before)
+	if before.master != id {
+		r.compare++
+	}
+	if before.digest != d.Digest {
+		err := fmt.Errorf("at index %d master %s has the digest %s, and %s had %s", d.Index, id, d.Digest, before.master, before.digest)
 		r.complain("%v", err)
 		return err
 	}

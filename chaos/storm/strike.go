@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/firesteel/firesteel/chaos/books"
 	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/netns"
 	"github.com/firesteel/firesteel/chaos/proc"
@@ -87,11 +89,35 @@ func (s *storm) leader(ctx context.Context, f Fault, a act) (string, error) {
 	return fmt.Sprintf("%s: %s leads in term %d after %d ms", said, next.Leader, next.Term, took.Milliseconds()), a.undo(ctx, v.Master.Member)
 }
 
-func (s *storm) nextLeader(ctx context.Context, after uint64, since time.Time) (cluster.View, time.Duration, error) {
+// nextLeader waits for a leader of a later term. Every master is asked on its own: one that is cut off or frozen must not
+// hold up what another one says.
+func (s *storm) nextLeader(ctx context.Context, after uint64, since time.Time) (books.Cluster, time.Duration, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, leaderLimit, fmt.Errorf("no leader within %v", leaderLimit))
 	defer cancel()
-	v, err := s.cluster.WaitLeader(ctx, after+1)
-	return v, time.Since(since), err
+	found := make(chan books.Cluster, len(s.cluster.Masters))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, m := range s.cluster.Masters {
+		wg.Go(func() {
+			_ = books.Poll(ctx, "a leader", func(ctx context.Context) error { // without one, ctx ends
+				c, err := books.ReadCluster(ctx, m.Web())
+				if err == nil && (c.Leader != m.ID || c.Term <= after) {
+					err = errors.New("it does not lead")
+				}
+				if err == nil {
+					found <- c
+				}
+				return err
+			})
+		})
+	}
+	select {
+	case c := <-found:
+		return c, time.Since(since), nil
+	case <-ctx.Done():
+		return books.Cluster{}, time.Since(since), context.Cause(ctx)
+	}
 }
 
 // hold strikes somebody whom the cluster can do without.

@@ -1,0 +1,34 @@
+//go:build realspark
+
+package e2e
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/firesteel/firesteel/chaos/storm"
+)
+
+// seedVariable makes TestChaos repeat, or try, another schedule of faults.
+const seedVariable = "FIRESTEEL_CHAOS_SEED"
+
+// TestChaos is the short form of scripts/chaos: faults of every kind that comes by in a while, under load and two real
+// jobs, on a cluster of its own; where this is root, also such of the network.
+func TestChaos(t *testing.T) {
+	seed := uint64(1)
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", seedVariable, err)
+		}
+	}
+	_, err := storm.Run(t.Context(), storm.Config{
+		Out: t.Output(), Seed: seed, For: 35 * time.Second, Faults: storm.Kinds(), Network: storm.Auto,
+		Releases: suite.releases, Jobs: true, Binary: suite.binary,
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
