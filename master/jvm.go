@@ -2,12 +2,14 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 )
 
@@ -19,6 +21,10 @@ import (
 func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages.RegisterWorker) error {
 	p.Adopt(rpcenv.Dialect{Ref: msg.Worker.Template})
 	labels, err := d.labelsOfWorker(ctx, p, msg)
+	if errors.Is(err, releases.ErrUnknownBuild) {
+		// It would ask for minutes, of every master, and end without a word.
+		return errors.Join(err, p.Send(workerEndpoint, &messages.RegisterWorkerFailed{Reason: err.Error()}))
+	}
 	if err != nil {
 		return err
 	}

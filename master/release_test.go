@@ -3,9 +3,11 @@ package master
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/wire"
@@ -77,4 +79,37 @@ func TestReleaseIsKept(t *testing.T) {
 	if w, _ := leader(t, masters).fsm.State().Worker("worker-1"); !slices.Equal(w.Builds, want) {
 		t.Errorf("the new leader has %v", w.Builds)
 	}
+}
+
+// A JVM worker of a release that we do not speak is told so, instead of being left to ask for minutes.
+func TestUnknownWorkerIsRefusedInWords(t *testing.T) {
+	t.Parallel()
+	m := openOne(t)
+	side := newSparkSide(t, newestTable(), workerEndpoint, wire.Address{})
+	msg := side.worker("worker-1", m)
+	msg.Worker.Template = changedRef(t, side)
+	sendOn(t, side.dial(m), msg)
+	if r, _ := next[*messages.RegisterWorkerFailed](side); !strings.Contains(r.Reason, "this master speaks Spark 3.5 (Scala 2.13), Spark 3.4-3.5 (Scala 2.12)") || !strings.Contains(r.Reason, "RpcAddress") {
+		t.Errorf("told %q", r.Reason)
+	}
+	if n := m.fsm.State().WorkerCount(); n != 0 {
+		t.Errorf("%d workers", n)
+	}
+}
+
+// changedRef is a ref in which a class has another serialVersionUID than in any release that we know.
+func changedRef(t *testing.T, side *sparkSide) *javaser.Object {
+	t.Helper()
+	tree, err := messages.Tree(&messages.Heartbeat{WorkerID: "w", Worker: side.ref()}, messages.Env{Classes: side.table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, _ := tree.(*javaser.Object).Get("worker")
+	endpoint, _ := ref.(*javaser.Object).Get("endpointAddress")
+	address, _ := endpoint.(*javaser.Object).Get("rpcAddress")
+	o := address.(*javaser.Object)
+	class := *o.Class
+	class.SUID++
+	o.Class, o.Data[len(o.Data)-1].Class = &class, &class
+	return ref.(*javaser.Object)
 }

@@ -74,9 +74,6 @@ func (h *Homes) Pick(app releases.App) (releases.Home, error) {
 	for _, home := range h.list {
 		have = append(have, fmt.Sprintf("%s (Scala %s) in %s", home.Version, home.Scala, home.Dir))
 	}
-	want := app.Build.Label()
-	if app.Wish != "" {
-		want = "Spark " + app.Wish
-	}
+	want := app.Describe()
 	return releases.Home{}, fmt.Errorf("%w: the application is of %s, here is %s; add --spark-home with its release", ErrNoHome, want, strings.Join(have, ", "))
 }

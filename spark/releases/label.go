@@ -100,10 +100,14 @@ func MostExact(labels []string) []string {
 }
 
 // DescribeLabel says for people what a label stands for: "Spark 4.2 (Scala 2.13)".
-func DescribeLabel(label string) string {
-	app := AppOf(label)
+func DescribeLabel(label string) string { return AppOf(label).Describe() }
+
+// Describe says for people what the application needs: "Spark 4.2 (Scala 2.13)".
+func (app App) Describe() string {
 	_, scala, _ := strings.Cut(string(app.Build), "/")
 	switch {
+	case app.Wish != "" && scala == "":
+		return "Spark " + app.Wish
 	case app.Wish != "":
 		return fmt.Sprintf("Spark %s (Scala %s)", app.Wish, scala)
 	case app.Release != "" && scala != "":

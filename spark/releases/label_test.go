@@ -72,3 +72,19 @@ func TestHomeLabels(t *testing.T) {
 		t.Errorf("its driver is given %+v", home)
 	}
 }
+
+// A worker finds the home for whatever it announced that it can run: what the scheduler gives it never fails for that.
+func TestLabelsFindTheirHome(t *testing.T) {
+	t.Parallel()
+	changed, future := homeOf(t, "3.5.9", "2.12"), Home{Dir: "/opt/9", Version: "9.0.0", Scala: "2.13", Build: "x12345678.9abcdef0/2.13", ProbeSUID: 99}
+	changed.Dir, changed.ProbeSUID = "/opt/ours", 98
+	homes := []Home{homeOf(t, "3.4.4", "2.12"), homeOf(t, "3.5.7", "2.12"), homeOf(t, "4.0.5", "2.13"), homeOf(t, "4.1.4", "2.13"), homeOf(t, "4.2.1", "2.13"), homeOf(t, "4.3.0", "2.13"), changed, future}
+	for _, h := range homes {
+		for _, label := range h.Labels() {
+			got, ok := Match(AppOf(label), homes)
+			if !ok || minor(got.Version) != minor(h.Version) && AppOf(label).Release != "" {
+				t.Errorf("%s of Spark %s finds %+v", label, h.Version, got)
+			}
+		}
+	}
+}
