@@ -74,8 +74,8 @@ type Config struct {
 	// when ctx ends (leadership lost, local disk hung, Close). The next term's Lead starts only after it has returned.
 	// An error while still leading gives leadership away. Returning nil early means that nothing is left to do in this term.
 	Lead func(ctx context.Context, term uint64) error
-	// Fatal stops the process: a log entry could not be decoded or applied, or the disk did not answer for FatalStall. It
-	// must not return in production; the default panics.
+	// Fatal stops the process: a log entry could not be decoded or applied, or the disk did not answer for FatalStall, failed or
+	// gave back something else than was written. It must not return in production; the default panics.
 	Fatal func(error)
 
 	// Hold bounds how long Propose and ReadBarrier wait for a leader. Default 10 s.
@@ -92,6 +92,10 @@ type Config struct {
 	StallLimit time.Duration
 	// FatalStall is how long the gate may stay shut before Fatal; default 10 s.
 	FatalStall time.Duration
+	// Reserve is how many bytes of the disk are kept for Raft's own writes: in a file that is given up when nothing else is
+	// left, and as many besides, without which no command is taken (ErrNoSpace). Default 64 MiB, or a 16th of a small disk;
+	// negative for none.
+	Reserve int64
 	// AwaitAdmission has a node that starts on an empty disk take no part in elections before Admit or a promise to a
 	// Bootstrapper: see Node.Joining.
 	AwaitAdmission bool

@@ -35,6 +35,13 @@ var (
 	ErrAlreadyBootstrapped = errors.New("node already belongs to a cluster")
 	// ErrStalled says that a write to the local disk has been in flight for longer than StallLimit.
 	ErrStalled = errors.New("local disk does not answer")
+	// ErrNoSpace says that the leader's disk is full, and that no other master has space either: nothing was proposed. The
+	// command may be tried again when there is space.
+	ErrNoSpace = errors.New("no space left for commands")
+	// ErrDisk says that a read or write of the local disk failed, so that raft cannot go on.
+	ErrDisk = errors.New("local disk fails")
+	// ErrCorrupt says that the data directory does not hold what was written to it.
+	ErrCorrupt = errors.New("data directory is damaged")
 	// ErrUnsafe says that a change of the members could cost the quorum.
 	ErrUnsafe = errors.New("the quorum could be lost")
 	// ErrRaftEnded says that raft has stopped though nobody closed the node. The process must not stay, looking alive.
@@ -61,5 +68,10 @@ func (e *NotLeaderError) Is(target error) bool { return target == ErrNotLeader }
 // retryable tells whether the same bytes may be tried again: the command was not taken, or its outcome is unknown and the
 // machine deduplicates it.
 func retryable(err error) bool {
-	return errors.Is(err, ErrNotLeader) || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrStalled) || errors.Is(err, ErrOverloaded)
+	for _, again := range []error{ErrNotLeader, ErrUnavailable, ErrStalled, ErrOverloaded, ErrNoSpace} {
+		if errors.Is(err, again) {
+			return true
+		}
+	}
+	return false
 }

@@ -17,6 +17,7 @@ type gate struct {
 	fatal   time.Duration
 	changed chan struct{} // capacity 1: the gate was shut or opened
 	onFatal func(stalled time.Duration)
+	excuse  func() bool // the disk answers: what is in flight waits for something else (space), however long
 
 	mu     sync.Mutex
 	writes map[uint64]time.Time
@@ -86,6 +87,9 @@ func (g *gate) check() {
 	case age < g.limit+g.fatal:
 		g.set(true)
 		g.arm(g.limit + g.fatal - age)
+	case g.excuse != nil && g.excuse():
+		g.set(true)
+		g.arm(g.fatal)
 	default:
 		g.set(true)
 		g.mu.Unlock()

@@ -32,6 +32,7 @@ type Node struct {
 	stream  *streamLayer // nil in tests without sockets
 	store   io.Closer
 	gate    *gate
+	space   *space      // nil: not watched
 	mute    atomic.Bool // see Joining
 	applied *progress
 	batch   *batcher
@@ -48,6 +49,8 @@ type Node struct {
 
 	identityMu sync.Mutex
 	identity   identity
+
+	spaceDone chan struct{} // closes when space is not looked at any more; nil if it never was
 
 	ctx    context.Context // ends when Close begins to stop things
 	cancel context.CancelCauseFunc
@@ -110,8 +113,12 @@ func start(cfg Config, p parts) (*Node, error) {
 	n.gate = newGate(cfg.StallLimit, cfg.FatalStall, func(stalled time.Duration) {
 		cfg.Fatal(fmt.Errorf("%w: a write to %s has been in flight for %s; check the disk, then restart", ErrStalled, cfg.DataDir, stalled.Round(time.Millisecond)))
 	})
+	n.space, n.gate.excuse = p.space, p.space.waits
 	n.mute.Store(p.identity.Joining)
-	n.trans = newMuteTransport(p.transport, n.gate, &n.mute)
+	n.trans = newMuteTransport(p.transport, n.gate, n.space, &n.mute)
+	if p.guard != nil {
+		p.guard.bind(n.ctx, cfg.Fatal)
+	}
 	if cfg.wrapLogs != nil {
 		p.logs = cfg.wrapLogs(p.logs)
 	}
@@ -129,6 +136,10 @@ func start(cfg Config, p parts) (*Node, error) {
 	n.tasks.Go(func() { n.batch.run(n.ctx) })
 	n.tasks.Go(n.followLeader)
 	n.tasks.Go(n.superviseLead)
+	if n.space != nil {
+		n.spaceDone = make(chan struct{})
+		go n.watchSpace()
+	}
 	if n.stream != nil && !cfg.NoDeathWatch {
 		n.stream.silent.Store(&n.silence)
 		n.tasks.Go(n.watchLeader)
@@ -186,6 +197,13 @@ func (n *Node) shutdown() error {
 	if err := new(futures).await(ctx, given(down)); err != nil {
 		// Closing the store would wait for the same write that hangs.
 		return fmt.Errorf("raft node %s did not stop within %s: %w", n.cfg.ID, shutdownTimeout, err)
+	}
+	if n.spaceDone != nil {
+		select {
+		case <-n.spaceDone:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s: its free space is still being looked at after %s", ErrStalled, n.cfg.DataDir, shutdownTimeout)
+		}
 	}
 	if n.store == nil {
 		return nil

@@ -16,11 +16,14 @@ const (
 	maxPause   = 250 * time.Millisecond
 )
 
+// noSpacePatience is how long a command waits for a leader without space to hand leadership to one that has some.
+const noSpacePatience = 2 * time.Second
+
 // Propose has cmd committed and applied, wherever the leader is, and returns the machine's result with the index of its log
 // entry. While there is no leader, or the leader is lost on the way, it holds the command and proposes the same bytes again,
 // for at most Config.Hold: so cmd must carry a request id by which the machine knows a repetition.
 //
-// It returns ErrNoLeader when the hold has passed, ErrClosed, the cause of ctx, or what the leader's Forward answered. After
+// It returns ErrNoLeader when the hold has passed, ErrNoSpace, ErrClosed, the cause of ctx, or what the leader's Forward answered. After
 // any of these but ErrCommandTooLarge the command may still have been committed.
 func (n *Node) Propose(ctx context.Context, cmd []byte) (result []byte, index uint64, err error) {
 	if len(cmd) > MaxCommandBytes {
@@ -54,6 +57,9 @@ func (n *Node) applyLocal(ctx context.Context, watch watcher, cmd []byte) (resul
 	}
 	if n.raft.State() != raft.Leader {
 		return nil, 0, n.notLeader()
+	}
+	if err := n.space.refusal(); err != nil {
+		return nil, 0, err
 	}
 	if n.gate.isShut() {
 		return nil, 0, ErrStalled
@@ -104,7 +110,7 @@ func (n *Node) hold(ctx context.Context, what string, attempt func(ctx context.C
 			if held.Err() != nil {
 				return n.heldTooLong(ctx, what, time.Since(begin), tries, last)
 			}
-			if !retryable(err) {
+			if !retryable(err) || errors.Is(err, ErrNoSpace) && time.Since(begin) > noSpacePatience {
 				return err
 			}
 			retry = time.After(pause/2 + rand.N(pause))

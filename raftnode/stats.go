@@ -19,13 +19,19 @@ type Stats struct {
 	// of a group commit.
 	Entries, Commands uint64
 	Stalled           bool   // a local write is older than StallLimit
+	NoSpace           string // why no command is taken here, if the disk is full
 	DeathCalls        uint64 // elections this node called because the leader's process was gone
 }
 
 // Stats returns the node's position.
 func (n *Node) Stats() Stats {
+	noSpace := ""
+	if err := n.space.refusal(); err != nil {
+		noSpace = err.Error()
+	}
 	return Stats{
-		ID: n.cfg.ID, State: n.State(), Term: n.Term(), LeaderID: n.LeaderID(), Ready: n.ready.Load() != nil,
+		NoSpace: noSpace,
+		ID:      n.cfg.ID, State: n.State(), Term: n.Term(), LeaderID: n.LeaderID(), Ready: n.ready.Load() != nil,
 		Last: n.raft.LastIndex(), Commit: n.raft.CommitIndex(), Applied: n.applied.index(), Servers: n.Servers(),
 		Entries: n.batch.entries.Load(), Commands: n.batch.commands.Load(),
 		Stalled: n.gate.isShut(), DeathCalls: n.deathCalls.Load(),

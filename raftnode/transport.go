@@ -21,12 +21,13 @@ type peerTransport interface {
 // its own making.
 type transport struct {
 	peerTransport
-	gate *gate
-	mute *atomic.Bool // no vote is given or asked for: see Node.Joining
-	rpcs chan raft.RPC
-	stop chan struct{}
-	once sync.Once
-	done sync.WaitGroup
+	gate  *gate
+	space *space       // nil: there is always some
+	mute  *atomic.Bool // no vote is given or asked for: see Node.Joining
+	rpcs  chan raft.RPC
+	stop  chan struct{}
+	once  sync.Once
+	done  sync.WaitGroup
 
 	confirmed confirmations
 }
@@ -34,11 +35,11 @@ type transport struct {
 var _ peerTransport = (*transport)(nil)
 
 func newTransport(inner peerTransport, gate *gate) *transport {
-	return newMuteTransport(inner, gate, new(atomic.Bool))
+	return newMuteTransport(inner, gate, nil, new(atomic.Bool))
 }
 
-func newMuteTransport(inner peerTransport, gate *gate, mute *atomic.Bool) *transport {
-	t := &transport{peerTransport: inner, gate: gate, mute: mute, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
+func newMuteTransport(inner peerTransport, gate *gate, space *space, mute *atomic.Bool) *transport {
+	t := &transport{peerTransport: inner, gate: gate, space: space, mute: mute, rpcs: make(chan raft.RPC), stop: make(chan struct{})}
 	t.done.Go(t.relay)
 	return t
 }
@@ -48,7 +49,7 @@ func (t *transport) relay() {
 	for {
 		select {
 		case rpc := <-t.peerTransport.Consumer():
-			if t.mute.Load() && refuseVote(rpc) {
+			if t.mute.Load() && refuseVote(rpc) || t.space.declines(rpc) {
 				continue
 			}
 			select {
@@ -105,6 +106,9 @@ func (t *transport) RequestPreVote(id raft.ServerID, target raft.ServerAddress, 
 	if t.mute.Load() {
 		return errNotAdmitted
 	}
+	if err := t.space.reluctant(); err != nil {
+		return err
+	}
 	return t.peerTransport.RequestPreVote(id, target, args, resp)
 }
 
@@ -118,6 +122,9 @@ func (t *transport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress,
 
 // timeoutNow makes this node a candidate at once, as the message of a planned leadership transfer does.
 func (t *transport) timeoutNow(ctx context.Context) error {
+	if err := t.space.refusal(); err != nil {
+		return err
+	}
 	answer := make(chan raft.RPCResponse, 1)
 	request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
 	select {
