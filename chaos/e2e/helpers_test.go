@@ -27,7 +27,7 @@ type fixture struct {
 }
 
 // limit bounds a test that hangs. It is far more than any of them takes, since other work may slow the machine.
-const limit = 4 * time.Minute
+const limit = 10 * time.Minute
 
 // begin gives a cluster that is whole and quiet.
 func begin(t *testing.T) *fixture {

@@ -103,7 +103,7 @@ func startMixed(t *testing.T) *mixed {
 		}
 	})
 	f := &mixed{fixture: newFixture(t, c), goWorker: c.Workers[0]}
-	ctx, cancel := context.WithTimeout(t.Context(), max(limit, time.Duration(len(suite.releases))*2*time.Minute))
+	ctx, cancel := context.WithTimeout(t.Context(), max(limit, time.Duration(len(suite.releases))*4*time.Minute))
 	t.Cleanup(cancel)
 	f.ctx = ctx
 	for _, m := range c.Masters {
