@@ -78,7 +78,7 @@ func (l *appLink) run(ctx context.Context) {
 		l.spoken = true
 		over := l.speak(ctx, line)
 		line.close()
-		if over {
+		if over || l.finished(ctx) {
 			return
 		}
 		l.takeover = true
@@ -110,7 +110,7 @@ func (l *appLink) speak(ctx context.Context, line driverLine) (over bool) {
 		return false
 	}
 	for {
-		events, ok := l.take(ctx, line)
+		events, ok := l.take(ctx, line.done())
 		if !ok {
 			return false
 		}
@@ -128,14 +128,30 @@ func (l *appLink) speak(ctx context.Context, line driverLine) (over bool) {
 }
 
 // take waits for events, and keeps the last one of an application, which no later state tells of.
-func (l *appLink) take(ctx context.Context, line driverLine) ([]fsm.Event, bool) {
-	events, ok := l.box.take(ctx, line.done())
+func (l *appLink) take(ctx context.Context, done <-chan struct{}) ([]fsm.Event, bool) {
+	events, ok := l.box.take(ctx, done)
 	for _, ev := range events {
 		if ev.Kind == fsm.AppEnded {
 			l.ended = ev.App
 		}
 	}
 	return events, ok
+}
+
+// finished tells, of a line that has ended, that the application had ended before, at its driver's own wish: drivers
+// unregister and close their connections in one breath. The event of that is here or on its way.
+func (l *appLink) finished(ctx context.Context) bool {
+	if _, live := l.live(l.state()); live {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for l.ended == nil {
+		if _, ok := l.take(ctx, nil); !ok {
+			return false
+		}
+	}
+	return l.ended.State == fsm.AppFinished
 }
 
 // tellPast tells the driver of an application that the state has ended already, and whose events may still be on their
@@ -151,7 +167,7 @@ func (l *appLink) tellPast(ctx context.Context, line driverLine) {
 		}
 	}
 	for l.ended == nil {
-		events, ok := l.take(ctx, line)
+		events, ok := l.take(ctx, line.done())
 		if !ok {
 			return
 		}

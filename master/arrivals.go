@@ -2,11 +2,14 @@ package master
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
 )
@@ -24,6 +27,8 @@ const leaderHears = 250 * time.Millisecond
 type arrivals struct {
 	mu      sync.Mutex
 	waiting map[wire.Address][]chan *fsm.App // each has room for one
+
+	proposed atomic.Int64 // registrations that this master has brought to the log itself
 }
 
 func newArrivals() *arrivals { return &arrivals{waiting: map[wire.Address][]chan *fsm.App{}} }
@@ -80,23 +85,23 @@ func (a *arrivals) forget(addr wire.Address, gone chan *fsm.App) {
 
 // leaderHas tells whether another master leads and has this very registration, waiting for it a moment. One that is older
 // is not meant: its driver asks again because it lacks the answer, and the leader must be told of that.
-func (m *Master) leaderHas(p *rpcenv.Peer, cmd *fsm.RegisterApplication) bool {
+func (m *Master) leaderHas(p *rpcenv.Peer, msg *messages.RegisterApplication) bool {
 	changed := m.node.Watch()
 	leader := m.node.LeaderID()
 	if leader == "" || leader == m.cfg.ID {
 		return false
 	}
-	came, stop := m.arrivals.await(wireAddress(cmd.App.DriverHost, cmd.App.DriverPort))
+	came, stop := m.arrivals.await(wireAddress(msg.Driver.Host, msg.Driver.Port))
 	defer stop()
-	if a, ok := m.fsm.State().AppOfDriver(cmd.App.DriverHost, cmd.App.DriverPort); ok && sameDriver(a, cmd) {
+	if a, ok := m.fsm.State().AppOfDriver(msg.Driver.Host, msg.Driver.Port); ok && sameDriver(a, msg) {
 		age := time.Duration(now()-a.Submitted) * time.Millisecond // by another master's clock
 		return -announcedLately < age && age < announcedLately
 	}
-	timeout := time.NewTimer(leaderHears)
+	timeout := time.NewTimer(cmp.Or(m.cfg.leaderHears, leaderHears))
 	defer timeout.Stop()
 	select {
 	case a := <-came:
-		return sameDriver(a, cmd)
+		return sameDriver(a, msg)
 	case <-changed:
 	case <-timeout.C:
 	case <-p.Done():
@@ -104,8 +109,9 @@ func (m *Master) leaderHas(p *rpcenv.Peer, cmd *fsm.RegisterApplication) bool {
 	return false
 }
 
-// sameDriver tells whether an application was registered by the driver that sends cmd. With a fixed spark.driver.port
+// sameDriver tells whether an application was registered by the driver that sends msg. With a fixed spark.driver.port
 // another one may have been at the address before.
-func sameDriver(a *fsm.App, cmd *fsm.RegisterApplication) bool {
-	return bytes.Equal(a.Description, cmd.App.Description)
+func sameDriver(a *fsm.App, msg *messages.RegisterApplication) bool {
+	description, err := messages.EncodeTree(msg.App.Tree)
+	return err == nil && bytes.Equal(a.Description, description)
 }

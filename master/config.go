@@ -26,6 +26,8 @@ type Config struct {
 	Snapshots Snapshots
 	Logger    *slog.Logger
 
+	leaderHears time.Duration // for tests: another one than leaderHears
+
 	exit func(code int) // for tests: instead of the end of the process of a removed master
 }
 

@@ -42,7 +42,7 @@ func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterA
 		cmd.ID.Exact = nameAsID(msg.App.Name)
 	}
 	if cmd.ID.Exact == "" {
-		if cmd.ID, err = idParts(m.cfg.Spark.AppIDPattern, idTime(time.Now())); err != nil {
+		if cmd.ID, err = m.appIDs.at(m.cfg.Spark.AppIDPattern, time.Now()); err != nil {
 			return nil, err
 		}
 		cmd.ID.Modulo = uint64(m.cfg.Spark.AppNumberModulo)

@@ -137,6 +137,10 @@ func contextOf(parent context.Context, p *rpcenv.Peer) context.Context {
 
 func (d *door) registerApplication(p *rpcenv.Peer, msg *messages.RegisterApplication) error {
 	p.Adopt(rpcenv.Dialect{Ref: msg.Driver.Template})
+	if d.m.leaderHas(p, msg) {
+		return nil
+	}
+	d.m.arrivals.proposed.Add(1)
 	cmd, err := d.m.registration(msg)
 	if err != nil {
 		return errors.Join(err, refuseDriver(p, err))
@@ -144,9 +148,6 @@ func (d *door) registerApplication(p *rpcenv.Peer, msg *messages.RegisterApplica
 	build, err := buildOf(msg)
 	if err != nil {
 		return errors.Join(err, refuseDriver(p, err))
-	}
-	if d.m.leaderHas(p, cmd) {
-		return nil
 	}
 	ctx := contextOf(d.m.ctx, p)
 	if cmd.App.Build, err = d.labelOfDriver(ctx, p, msg, build, cmd.App.DriverRef); err != nil {

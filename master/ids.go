@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -49,6 +50,28 @@ func idParts(pattern, at string) (fsm.IDParts, error) {
 		return fsm.IDParts{}, fmt.Errorf("id pattern %q: %w", pattern, errIDPattern)
 	}
 	return p, nil
+}
+
+// idCache keeps the parts of the ids of one second: to split a pattern is dear, and many applications come in a second.
+type idCache struct {
+	mu          sync.Mutex
+	pattern, to string
+	parts       fsm.IDParts
+}
+
+func (c *idCache) at(pattern string, t time.Time) (fsm.IDParts, error) {
+	to := idTime(t)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pattern == pattern && c.to == to {
+		return c.parts, nil
+	}
+	parts, err := idParts(pattern, to)
+	if err != nil {
+		return fsm.IDParts{}, err
+	}
+	c.pattern, c.to, c.parts = pattern, to, parts
+	return parts, nil
 }
 
 // nameAsID is spark.master.useAppNameAsAppId.enabled: lower case, without white space.

@@ -42,6 +42,7 @@ type Master struct {
 	env       *rpcenv.Env // Spark's RPC
 	peers     *peers
 	arrivals  *arrivals
+	appIDs    idCache
 	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
 	lists     masterLists

@@ -52,7 +52,7 @@ func openOne(t *testing.T, change ...func(*Config)) *Master {
 }
 
 // openThree starts a cluster of three.
-func openThree(t *testing.T) []*Master {
+func openThree(t *testing.T, change ...func(*Config)) []*Master {
 	t.Helper()
 	dir := t.TempDir()
 	ports := freePorts(t, 3)
@@ -64,6 +64,9 @@ func openThree(t *testing.T) []*Master {
 	for i, p := range ports {
 		cfg := testConfig(t, "m"+strconv.Itoa(i+1), dir)
 		cfg.BootstrapExpect, cfg.GossipPort, cfg.Join = 3, p, join
+		for _, f := range change {
+			f(&cfg)
+		}
 		out = append(out, open(t, cfg))
 	}
 	leader(t, out)
