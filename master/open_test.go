@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,17 +78,46 @@ func openThree(t *testing.T, change ...func(*Config)) []*Master {
 	return out
 }
 
+// The ports given to tests lie below those that Linux takes for outgoing connections, and none is given twice, so a master
+// that comes back finds its own free.
+var givenPorts = struct {
+	sync.Mutex
+	all map[int]bool
+}{all: map[int]bool{}}
+
+// freePorts finds ports that are free for TCP and UDP.
 func freePorts(t *testing.T, n int) (out []int) {
 	t.Helper()
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	givenPorts.Lock()
+	defer givenPorts.Unlock()
+	for range 1000 {
+		if len(out) == n {
+			return out
 		}
-		defer ln.Close()
-		out = append(out, ln.Addr().(*net.TCPAddr).Port)
+		port := 10_000 + rand.IntN(8_000)
+		if givenPorts.all[port] || !isFree(port) {
+			continue
+		}
+		givenPorts.all[port] = true
+		out = append(out, port)
 	}
-	return out
+	t.Fatal("no free ports")
+	return nil
+}
+
+func isFree(port int) bool {
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	tcp, err := net.Listen("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return false
+	}
+	defer udp.Close()
+	return true
 }
 
 // leads waits until a master's duties have begun.

@@ -36,11 +36,30 @@ type sim struct {
 }
 
 func newSim(t *testing.T, seed int64, size int) *sim {
-	s := &sim{
+	s := emptySim(t, seed)
+	s.startAll(size)
+	return s
+}
+
+// newFreshSim is newSim with nodes that await admission, as masters do.
+func newFreshSim(t *testing.T, seed int64, size int) *sim {
+	s := emptySim(t, seed)
+	for i := 1; i <= size; i++ {
+		s.joining[fmt.Sprintf("m%d", i)] = true
+	}
+	s.startAll(size)
+	return s
+}
+
+func emptySim(t *testing.T, seed int64) *sim {
+	return &sim{
 		t: t, rng: rand.New(rand.NewSource(seed)), nodes: make(map[string]*Node), trans: make(map[string]*raft.InmemTransport),
 		stores: make(map[string]storage), records: make(map[string]*recorder), isolated: make(map[string]bool),
 		leaders: make(map[uint64]string), led: make(chan struct{}), joining: make(map[string]bool),
 	}
+}
+
+func (s *sim) startAll(size int) {
 	for i := 1; i <= size; i++ {
 		id := fmt.Sprintf("m%d", i)
 		s.ids = append(s.ids, id)
@@ -48,7 +67,6 @@ func newSim(t *testing.T, seed int64, size int) *sim {
 		s.stores[id] = storage{logs: store, stable: store, snaps: raft.NewInmemSnapshotStore()}
 		s.start(id)
 	}
-	return s
 }
 
 // start runs a node on its stores, with a fresh machine: after a crash only the disk is left.
