@@ -121,7 +121,7 @@ func (m *Master) startRaft(ctx context.Context, ports *ports) error {
 	m.node, err = raftnode.Open(ctx, raftnode.Config{
 		ID: m.cfg.ID, DataDir: m.cfg.DataDir, Listener: raft, Advertise: net.JoinHostPort(m.cfg.Spark.Host, strconv.Itoa(m.rpcPort)),
 		Profile: profile, Logger: m.log, Machine: machine{m.fsm}, Forwarder: forwarder{m.pool}, Lead: m.lead, Fatal: m.fatal,
-		AwaitAdmission: true, SnapshotThreshold: m.cfg.Snapshots.Threshold, SnapshotInterval: m.cfg.Snapshots.Interval, TrailingLogs: m.cfg.Snapshots.Trailing,
+		Reserve: m.cfg.DiskReserve, AwaitAdmission: true, SnapshotThreshold: m.cfg.Snapshots.Threshold, SnapshotInterval: m.cfg.Snapshots.Interval, TrailingLogs: m.cfg.Snapshots.Trailing,
 	})
 	if err != nil {
 		return errors.Join(err, raft.Close())
@@ -134,7 +134,15 @@ func (m *Master) startRaft(ctx context.Context, ports *ports) error {
 
 // fatal ends the process: to go on would make this master differ from the others.
 func (m *Master) fatal(err error) {
-	m.log.Error("this master must stop", "error", err)
+	logged := make(chan struct{})
+	go func() {
+		m.log.Error("this master must stop", "error", err)
+		close(logged)
+	}()
+	select {
+	case <-logged:
+	case <-time.After(time.Second): // the log may be on the disk that hangs
+	}
 	os.Exit(exitFatal)
 }
 
