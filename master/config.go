@@ -22,6 +22,8 @@ type Config struct {
 	Join            []string // gossip addresses of other masters, host:port
 	Profile         string   // normal, fast or wan
 	GossipKey       []byte   // without one gossip stays on loopback
+	// DiskReserve is what of the data directory's disk is kept for Raft itself, in bytes; see raftnode.Config.Reserve.
+	DiskReserve int64
 	// Snapshots says when the log is cut; zero fields are raftnode's defaults.
 	Snapshots Snapshots
 	Logger    *slog.Logger

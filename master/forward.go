@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/raftnode"
@@ -36,12 +37,20 @@ func retryable(err error) error {
 	if _, ok := rpc.NotLeader(err); ok {
 		return fmt.Errorf("%w: %w", raftnode.ErrNotLeader, err)
 	}
+	if s := status.Convert(err); s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), raftnode.ErrNoSpace.Error()) {
+		return noSpace{err}
+	}
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.PermissionDenied, codes.Unimplemented, codes.ResourceExhausted:
 		return err
 	}
 	return fmt.Errorf("%w: %w", raftnode.ErrUnavailable, err)
 }
+
+// noSpace is raftnode.ErrNoSpace as the leader has told it.
+type noSpace struct{ error }
+
+func (noSpace) Is(target error) bool { return target == raftnode.ErrNoSpace }
 
 // served is what this master does for other masters.
 type served struct{ m *Master }
@@ -65,6 +74,9 @@ func (s served) ReadIndex(ctx context.Context) (uint64, error) {
 func (s served) hint(err error) error {
 	if errors.Is(err, raftnode.ErrNotLeader) {
 		return s.m.notLeader()
+	}
+	if errors.Is(err, raftnode.ErrNoSpace) {
+		return status.Error(codes.ResourceExhausted, err.Error())
 	}
 	return err
 }

@@ -124,7 +124,8 @@ func (d *devCluster) startMaster(ctx context.Context, i int, gossip []int) (*mas
 		join = append(join, net.JoinHostPort(devHost, strconv.Itoa(p)))
 	}
 	m, err := master.Open(ctx, master.Config{
-		ID: id, DataDir: filepath.Join(d.dir, id), Spark: spark, GossipPort: gossip[i], BootstrapExpect: len(gossip), Join: join,
+		DiskReserve: -1, // three masters on one disk, for an hour
+		ID:          id, DataDir: filepath.Join(d.dir, id), Spark: spark, GossipPort: gossip[i], BootstrapExpect: len(gossip), Join: join,
 		Profile: "normal", Logger: slog.Default().With("master", id),
 	})
 	if err != nil {

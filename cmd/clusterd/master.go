@@ -27,6 +27,8 @@ func masterCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "id", Usage: "`NAME` of this master, for ever; unique in the cluster", EnvVars: []string{"FIRESTEEL_MASTER_ID"}},
 			&cli.StringFlag{Name: "data-dir", Usage: "`DIR` of the Raft log and snapshots; belongs to this id alone", EnvVars: []string{"FIRESTEEL_DATA_DIR"}},
+			&cli.StringFlag{Name: "disk-reserve", Usage: "keep `SIZE` of the data directory's disk, twice: as a file, and free; below it no\n" +
+				"request that changes anything is taken (default: 64m, less on a small disk; 0: none)"},
 			&cli.StringFlag{Name: "host", Aliases: []string{"h"}, Usage: "`HOST` to advertise (SPARK_MASTER_HOST; default: this machine's name)"},
 			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on (default: the host)"},
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "Spark RPC `PORT` (SPARK_MASTER_PORT; default 7077)"},
@@ -84,12 +86,33 @@ func masterConfig(c *cli.Context) (master.Config, error) {
 	if err != nil {
 		return master.Config{}, err
 	}
+	reserve, err := diskReserve(c)
+	if err != nil {
+		return master.Config{}, err
+	}
 	return master.Config{
 		ID: c.String("id"), DataDir: c.String("data-dir"), Bind: c.String("bind"), Spark: spark,
 		RPCPort: c.Int("rpc-port"), GossipPort: c.Int("gossip-port"), BootstrapExpect: c.Int("bootstrap-expect"), Join: splitList(c.String("join")),
-		Snapshots: master.Snapshots{Threshold: c.Uint64("snapshot-threshold"), Interval: c.Duration("snapshot-interval"), Trailing: c.Uint64("trailing-logs")},
-		Profile:   c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
+		DiskReserve: reserve,
+		Snapshots:   master.Snapshots{Threshold: c.Uint64("snapshot-threshold"), Interval: c.Duration("snapshot-interval"), Trailing: c.Uint64("trailing-logs")},
+		Profile:     c.String("profile"), GossipKey: key, Logger: slog.Default().With("master", c.String("id")),
 	}, nil
+}
+
+// diskReserve reads --disk-reserve: 0 where it was not given, negative for none.
+func diskReserve(c *cli.Context) (int64, error) {
+	text := c.String("disk-reserve")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := config.ParseBytes(text, config.Byte)
+	if err != nil {
+		return 0, usage(c, "--disk-reserve: %v", err)
+	}
+	if n == 0 {
+		return -1, nil
+	}
+	return n, nil
 }
 
 // idPattern is what a master may be called: the id stands in logs, metrics, gossip and file names.
