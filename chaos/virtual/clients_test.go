@@ -3,6 +3,7 @@ package virtual
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -249,9 +250,29 @@ func (w *worker) report(s *fsm.State) {
 	}
 }
 
-// check counts, in one master's state, what every client has asked for: once where it was acknowledged, at most once
-// where it was not.
-func (l *load) check(by string, s *fsm.State) {
+// audit notes what every client has asked for until now, and gives a check of a state that is read later: once where it was
+// acknowledged, at most once where it was not.
+func (l *load) audit() func(by string, s *fsm.State) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	asked := []map[string]string{maps.Clone(l.apps), maps.Clone(l.drives)}
+	return func(by string, s *fsm.State) {
+		for i, there := range records(s) {
+			for tag, id := range asked[i] {
+				got := there[tag]
+				switch {
+				case len(got) > 1:
+					l.c.ledger.violate("applied twice", "%s has %d records of %s: %v", by, len(got), tag, got)
+				case id != "" && (len(got) == 0 || got[0] != id):
+					l.c.ledger.violate("lost", "%s was acknowledged as %s; %s has %v", tag, id, by, got)
+				}
+			}
+		}
+	}
+}
+
+// records are the ids of all applications and of all drivers that a state knows, by tag.
+func records(s *fsm.State) []map[string][]string {
 	apps, drivers := map[string][]string{}, map[string][]string{}
 	for a := range s.Apps() {
 		apps[a.Name] = append(apps[a.Name], a.ID)
@@ -265,25 +286,5 @@ func (l *load) check(by string, s *fsm.State) {
 	for d := range s.CompletedDrivers() {
 		drivers[d.MainClass] = append(drivers[d.MainClass], d.ID)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, x := range []struct{ asked, there map[string][]string }{{one(l.apps), apps}, {one(l.drives), drivers}} {
-		for tag, ids := range x.asked {
-			got := x.there[tag]
-			switch {
-			case len(got) > 1:
-				l.c.ledger.violate("applied twice", "%s has %d records of %s: %v", by, len(got), tag, got)
-			case ids[0] != "" && (len(got) == 0 || got[0] != ids[0]):
-				l.c.ledger.violate("lost", "%s was acknowledged as %s; %s has %v", tag, ids[0], by, got)
-			}
-		}
-	}
-}
-
-func one(m map[string]string) map[string][]string {
-	out := make(map[string][]string, len(m))
-	for tag, id := range m {
-		out[tag] = []string{id}
-	}
-	return out
+	return []map[string][]string{apps, drivers}
 }

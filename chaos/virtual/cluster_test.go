@@ -146,7 +146,8 @@ func (c *cluster) mend() {
 const settleLimit = 30 * time.Second
 
 // settle waits until every master answers a linearizable read, and looks at all states.
-func (c *cluster) settle() {
+func (c *cluster) settle(l *load) {
+	audit := l.audit()
 	ctx, cancel := context.WithTimeout(context.Background(), settleLimit)
 	defer cancel()
 	for _, m := range c.all() {
@@ -160,6 +161,7 @@ func (c *cluster) settle() {
 				if err := s.Invariants(); err != nil {
 					c.ledger.violate("invariants", "%s at index %d: %v", m.id, s.Index(), err)
 				}
+				audit(m.id, s)
 				break
 			}
 			if ctx.Err() != nil {

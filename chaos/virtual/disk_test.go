@@ -2,10 +2,12 @@ package virtual
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -296,9 +298,11 @@ func (s *sink) Close() error {
 	s.saved.meta.Size = int64(len(s.saved.data))
 	return s.files.write(func(c *content) {
 		c.snaps = append([]saved{s.saved}, c.snaps...)
-		if len(c.snaps) > 2 {
-			c.snaps = c.snaps[:2]
-		}
+		// As raft's file store: an old one that is finished late does not become the newest.
+		slices.SortStableFunc(c.snaps, func(x, y saved) int {
+			return cmp.Or(cmp.Compare(y.meta.Term, x.meta.Term), cmp.Compare(y.meta.Index, x.meta.Index))
+		})
+		c.snaps = c.snaps[:min(2, len(c.snaps))]
 	})
 }
 

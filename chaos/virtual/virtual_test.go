@@ -36,7 +36,7 @@ func TestQuorums(t *testing.T) {
 		t.Run(fmt.Sprintf("%d masters", size), func(t *testing.T) {
 			t.Parallel()
 			for s := range number(t, "FIRESTEEL_SEEDS", 1) {
-				faults := number(t, "FIRESTEEL_FAULTS", 60)
+				faults := number(t, "FIRESTEEL_FAULTS", shortFaults)
 				t.Run(fmt.Sprint("seed ", seed+s), func(t *testing.T) {
 					cfg := config{size: size, seed: seed + s, faults: int(faults), only: os.Getenv("FIRESTEEL_FAULT")}
 					r := run(t, cfg)
@@ -103,11 +103,11 @@ func plan(cfg config, out *report) {
 	for i := 0; i < cfg.faults && !c.ledger.broken(); i++ {
 		step(c, i, out)
 		if i%10 == 9 {
-			c.settle()
+			c.settle(l)
 		}
 	}
 	c.mend()
-	c.settle()
+	c.settle(l)
 	l.stop()
 	finish(c, l)
 	out.rounds, out.terms, out.virtual = max(out.rounds, 1), len(c.ledger.leaders), time.Since(begin)
@@ -158,14 +158,12 @@ func step(c *cluster, i int, out *report) {
 
 // finish compares what is left in the end on all masters.
 func finish(c *cluster, l *load) {
-	c.settle()
+	c.settle(l)
 	for _, m := range c.all() {
 		p := m.running()
 		if p == nil {
 			continue
 		}
-		s := p.state.State()
-		c.ledger.digest(m.id, s)
-		l.check(m.id, s)
+		c.ledger.digest(m.id, p.state.State())
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package virtual
+
+// shortFaults is how many faults a seed has where nobody says.
+const shortFaults = 60

@@ -1,0 +1,7 @@
+//go:build race
+
+package virtual
+
+// shortFaults is how many faults a seed has where nobody says: fewer with the race detector, which makes them cost ten
+// times as much.
+const shortFaults = 25
