@@ -26,6 +26,9 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 			t.endApp(a, AppFailed, "its driver is gone without unregistering: another one registered from its address", in.Submitted, c.Retained)
 		}
 	}
+	if a, ok := t.lateCopy(&in); ok {
+		return AppRegistered{AppID: a.ID, Duplicate: true}, nil
+	}
 	def := Profile{Target: Unlimited}
 	if len(in.Profiles) > 0 {
 		def = in.Profiles[0]
@@ -120,6 +123,7 @@ func (t *txn) finishApplication(c *FinishApplication) (any, *Refusal) {
 func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int) {
 	final := editApp(a)
 	final.State, final.Message, final.Ended = s, clip(message), at
+	final.DescriptionSum = descriptionSum(final.Description)
 	final.Description = nil // only needed to start executors
 	if s == AppFinished {
 		final.DriverRef = nil // any other end has to be told to the driver, by the next leader if this one dies

@@ -93,6 +93,8 @@ type App struct {
 	DriverID    string    `cbor:"20,keyasint,omitempty"` // the cluster-mode driver that started it
 	Removed     []int     `cbor:"21,keyasint,omitempty"` // ids of its last finished executors, oldest first
 	Running     int       `cbor:"22,keyasint,omitempty"` // executors in state RUNNING
+
+	DescriptionSum uint32 `cbor:"23,keyasint,omitempty"` // of an ended one, whose Description is not kept: lateCopy
 }
 
 // CoresLeft is how many cores the application may still be given (ApplicationInfo.coresLeft).
