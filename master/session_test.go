@@ -40,7 +40,7 @@ func workerSide(t *testing.T) *sparkSide {
 func helloOf(side *sparkSide, id string) *clusterpb.Hello {
 	return &clusterpb.Hello{
 		Id: id, Incarnation: "life-1", Host: side.addr.Host, Port: int32(side.addr.Port), Cores: 4, MemoryMb: 4096, WebUiUrl: "http://127.0.0.1:8081",
-		Homes: []*clusterpb.SparkHome{{Version: newestOf(side.table).Version, Build: releases.Label(side.table.Build(), newestOf(side.table).Version)}},
+		Homes: []*clusterpb.SparkHome{{Version: side.table.Newest().Version, Build: releases.Label(side.table.Build(), side.table.Newest().Version)}},
 	}
 }
 

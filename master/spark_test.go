@@ -49,16 +49,10 @@ type sparkSide struct {
 
 var _ rpcenv.Endpoint = (*sparkSide)(nil)
 
-// newestOf is the release that a side is of, unless it is said otherwise.
-func newestOf(table *releases.Table) releases.Release {
-	all := table.Releases()
-	return all[len(all)-1]
-}
-
 // newSparkSide starts one that listens. announce, where it is not zero, is what it says its address is.
 func newSparkSide(t *testing.T, table *releases.Table, name string, announce wire.Address) *sparkSide {
 	t.Helper()
-	return newSparkSideOf(t, table, newestOf(table).ProbeSUID, name, announce)
+	return newSparkSideOf(t, table, table.Newest().ProbeSUID, name, announce)
 }
 
 // newSparkSideOf starts one of the release whose ProbeClass has the number.

@@ -46,7 +46,7 @@ func startWorker(ctx context.Context, n int, table *releases.Table, masters []st
 	}
 	w.id = fmt.Sprintf("worker-20260101000000-127.0.0.1-%d", w.addr.Port)
 	w.ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": workerEndpoint{w}}, Logger: simapp.Silent})
+	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": workerEndpoint{w}}, ProbeSUID: table.Newest().ProbeSUID, Logger: simapp.Silent})
 	w.env.Serve(ln)
 	for _, m := range masters {
 		if err := w.register(ctx, m); err != nil {

@@ -80,7 +80,7 @@ func New(c Config) (*App, error) {
 		table: c.Table, cores: c.Cores, environment: c.Environment, observe: c.Observe, arrived: make(chan struct{}), running: make(chan struct{}),
 	}
 	a.env = rpcenv.New(rpcenv.Config{
-		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, Logger: Silent,
+		Address: a.addr, Endpoints: map[string]rpcenv.Endpoint{"AppClient": endpoint{a}}, ProbeSUID: c.Table.Newest().ProbeSUID, Logger: Silent,
 	})
 	a.env.Serve(ln)
 	return a, nil

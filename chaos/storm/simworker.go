@@ -96,7 +96,7 @@ func startSimWorker(ctx context.Context, c simWorkerConfig) (*simWorker, error) 
 	}
 	w.rec.HasCores(w.id, w.cores)
 	w.ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
-	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": simEndpoint{w}}, Logger: simapp.Silent})
+	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": simEndpoint{w}}, ProbeSUID: w.table.Newest().ProbeSUID, Logger: simapp.Silent})
 	w.env.Serve(ln)
 	w.lost <- struct{}{}
 	w.wg.Go(w.follow)

@@ -44,6 +44,9 @@ func (t *Table) Build() Build { return t.build }
 // releases have not been seen to change it.
 func (t *Table) Releases() []Release { return slices.Clone(t.releases) }
 
+// Newest is the newest of them.
+func (t *Table) Newest() Release { return t.newest() }
+
 func (t *Table) newest() Release { return t.releases[len(t.releases)-1] }
 
 // Class gives a class by its binary name ("org.apache.spark.rpc.RpcAddress", "[Ljava.lang.String;"). The error wraps ErrUnknownClass.
