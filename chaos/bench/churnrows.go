@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,9 @@ func (g churnGoal) row(ctx context.Context, b *Bench) ([]Line, error) {
 		return append(r.lines(g.factor*g.stated), originalAsStated(g.stated)), nil
 	}
 	o, err := ChurnOriginal(ctx, b.Release, c)
+	if err == nil && o.Apps == 0 {
+		err = errors.New("the original has finished no application while it was measured: give it longer (-measure)")
+	}
 	if err != nil {
 		return append(r.lines(g.factor*g.stated), originalAsStated(g.stated)), err
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -100,14 +101,19 @@ const ours = "Firesteel, three masters"
 func killRow(ctx context.Context, b *Bench) ([]Line, error) {
 	s, err := b.oursAfter(ctx, cluster.Config{}, killed)
 	lines := []Line{s.Line(ours, killBounds)}
-	if err != nil || !b.Original {
+	if !b.Original {
 		return lines, err
 	}
-	beside, err := b.originalFailovers(ctx)
-	return append(lines, beside...), err
+	beside, err2 := b.originalFailovers(ctx)
+	return append(lines, beside...), errors.Join(err, err2)
 }
 
 func freezeRow(ctx context.Context, b *Bench) ([]Line, error) {
 	s, err := b.oursAfter(ctx, cluster.Config{}, frozen)
-	return []Line{s.Line(ours, freezeBounds)}, err
+	lines := []Line{s.Line(ours, freezeBounds)}
+	if !b.Original {
+		return lines, err
+	}
+	o, err2 := b.originalStandby(ctx, syscall.SIGSTOP, 1)
+	return append(lines, o.Line(b.Release.String()+", ZooKeeper and a standby", Bounds{})), errors.Join(err, err2)
 }

@@ -132,50 +132,50 @@ func (b *Bench) originalIdle(o *original.Cluster) ([]Line, error) {
 func memoryLoadedRow(ctx context.Context, b *Bench) (lines []Line, err error) {
 	err = b.withCluster(ctx, cluster.Config{}, func(c *cluster.Cluster) error {
 		var masters []string
-		var processes []*proc.Process
 		for _, m := range c.Masters {
-			masters, processes = append(masters, m.Spark()), append(processes, m.Process())
+			masters = append(masters, m.Spark())
 		}
-		leader, err := c.WaitLeader(ctx, 0)
-		if err != nil {
-			return err
-		}
-		full := func(ctx context.Context) error {
-			return hasExecutors(ctx, leader.Master.Web(), loadedApps*executorsOfEach)
-		}
-		return b.withLoad(ctx, masters, "2.13", full, func() error {
-			lead, err := memoryOf(leader.Master.Process())
-			if err != nil {
-				return err
-			}
-			most, err := largest(processes)
-			lines = []Line{
-				memoryLine(loadedSubject("Firesteel, leader"), lead, loadedMasterMiB, 1),
-				memoryLine(loadedSubject("Firesteel, the largest of three masters"), most, loadedMasterMiB, len(processes)),
-			}
+		return b.withLoad(ctx, masters, "2.13", c.Books, func() (err error) {
+			lines, err = oursLoaded(ctx, c)
 			return err
 		})
 	})
-	if err != nil || !b.Original {
+	if !b.Original {
 		return lines, err
 	}
-	err = b.withOriginal(ctx, original.Config{}, func(o *original.Cluster) error {
-		full := func(ctx context.Context) error { return hasExecutors(ctx, o.Web(), loadedApps*executorsOfEach) }
-		return b.withLoad(ctx, []string{o.Master.Spark()}, b.scala(), full, func() error {
+	err2 := b.withOriginal(ctx, original.Config{}, func(o *original.Cluster) error {
+		read := func(ctx context.Context) (books.Books, error) { return books.Read(ctx, o.Web()) }
+		return b.withLoad(ctx, []string{o.Master.Spark()}, b.scala(), read, func() error {
 			m, err := memoryOf(o.Master.Process())
 			lines = append(lines, memoryLine(loadedSubject(b.Release.String()+" (512 MiB of heap)"), m, 0, 1))
 			return err
 		})
 	})
-	return lines, err
+	return lines, errors.Join(err, err2)
+}
+
+func oursLoaded(ctx context.Context, c *cluster.Cluster) ([]Line, error) {
+	leader, err := c.WaitLeader(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	lead, err := memoryOf(leader.Master.Process())
+	if err != nil {
+		return nil, err
+	}
+	most, err := largest(c.Processes())
+	return []Line{
+		memoryLine(loadedSubject("Firesteel, leader"), lead, loadedMasterMiB, 1),
+		memoryLine(loadedSubject("Firesteel, the largest of three masters"), most, loadedMasterMiB, len(c.Masters)),
+	}, err
 }
 
 func loadedSubject(who string) string {
 	return fmt.Sprintf("%s, %d workers and %d executors", who, loadedWorkers, loadedApps*executorsOfEach)
 }
 
-// withLoad puts the workers and applications there, waits until full, lets it settle and measures.
-func (b *Bench) withLoad(ctx context.Context, masters []string, scala string, full func(context.Context) error, measure func() error) error {
+// withLoad puts the workers and applications there, waits until the books show all, lets it settle and measures.
+func (b *Bench) withLoad(ctx context.Context, masters []string, scala string, read func(context.Context) (books.Books, error), measure func() error) error {
 	crowd, err := load.Start(ctx, load.Config{Masters: masters, Scala: scala, Workers: loadedWorkers})
 	if err != nil {
 		return err
@@ -184,7 +184,8 @@ func (b *Bench) withLoad(ctx context.Context, masters []string, scala string, fu
 	if err := crowd.Hold(ctx, loadedApps, executorsOfEach); err != nil {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	full := func(ctx context.Context) error { return isLoaded(ctx, read) }
+	limit, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	if err := books.Poll(limit, "the executors to be there", full); err != nil {
 		return err
@@ -193,19 +194,19 @@ func (b *Bench) withLoad(ctx context.Context, masters []string, scala string, fu
 	if err := sleep(ctx, b.Settle); err != nil {
 		return err
 	}
-	if err := full(ctx); err != nil { // all of it was there to the end
-		return err
+	if err := full(ctx); err != nil {
+		return fmt.Errorf("the load did not stay: %w", err)
 	}
 	return measure()
 }
 
-// hasExecutors compares with the cores in use, as every executor here has one.
-func hasExecutors(ctx context.Context, web string, want int) error {
-	b, err := books.Read(ctx, web)
+// isLoaded compares with the cores in use, as every executor here has one.
+func isLoaded(ctx context.Context, read func(context.Context) (books.Books, error)) error {
+	b, err := read(ctx)
 	if err != nil {
 		return err
 	}
-	if b.CoresUsed != want || b.AliveWorkers != loadedWorkers {
+	if b.CoresUsed != loadedApps*executorsOfEach || b.AliveWorkers != loadedWorkers {
 		return fmt.Errorf("%d alive workers and %d executors", b.AliveWorkers, b.CoresUsed)
 	}
 	return nil

@@ -87,7 +87,7 @@ func registerOnce(ctx context.Context, table *releases.Table, masters []string) 
 // to recover, which is the original's best case.
 func (b *Bench) originalFailovers(ctx context.Context) ([]Line, error) {
 	files, err1 := b.originalRestarts(ctx)
-	standby, err2 := b.originalStandby(ctx, b.Originals)
+	standby, err2 := b.originalStandby(ctx, syscall.SIGKILL, b.Originals)
 	return []Line{
 		files.Line(b.Release.String()+", files, restarted at once", Bounds{}),
 		standby.Line(b.Release.String()+", ZooKeeper and a standby", Bounds{}),
@@ -118,10 +118,11 @@ func (b *Bench) originalRestarts(ctx context.Context) (s Samples, err error) {
 	return s, err
 }
 
-func (b *Bench) originalStandby(ctx context.Context, rounds int) (s Samples, err error) {
+// originalStandby kills or freezes the master that is ALIVE, by a signal.
+func (b *Bench) originalStandby(ctx context.Context, fault syscall.Signal, rounds int) (s Samples, err error) {
 	err = b.withOriginal(ctx, original.Config{Standby: true}, func(c *original.Cluster) error {
 		for i := range rounds {
-			took, err := b.standbyOnce(ctx, c)
+			took, err := b.standbyOnce(ctx, c, fault)
 			if err != nil {
 				return err
 			}
@@ -133,25 +134,31 @@ func (b *Bench) originalStandby(ctx context.Context, rounds int) (s Samples, err
 	return s, err
 }
 
-func (b *Bench) standbyOnce(ctx context.Context, c *original.Cluster) (time.Duration, error) {
-	if err := c.WaitWhole(ctx); err != nil {
+func (b *Bench) standbyOnce(ctx context.Context, c *original.Cluster, fault syscall.Signal) (time.Duration, error) {
+	limit, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	defer cancel()
+	if err := c.WaitWhole(limit); err != nil {
 		return 0, err
 	}
-	dead, began, err := killOriginal(ctx, c)
+	leader, _, err := c.Leader(limit)
 	if err != nil {
 		return 0, err
 	}
 	var left []string
 	for _, m := range c.Masters {
-		if m != dead {
+		if m != leader {
 			left = append(left, m.Spark())
 		}
 	}
-	at, err := b.firstAccepted(ctx, left)
+	began := time.Now()
+	if err := leader.Process().Signal(fault); err != nil {
+		return 0, err
+	}
+	at, err := b.firstAccepted(limit, left)
 	if err != nil {
 		return 0, err
 	}
-	return at.Sub(began), errors.Join(dead.Kill(), dead.Start())
+	return at.Sub(began), errors.Join(leader.Kill(), leader.Start())
 }
 
 // killOriginal kills the master that is ALIVE.
