@@ -356,14 +356,18 @@ func TestRestartedMasterCallsEverybody(t *testing.T) {
 			stray := running
 			stray.Executor.ExecID = 9
 			sendOn(t, line, &messages.WorkerSchedulerStateResponse{ID: "worker-1", Executors: []messages.WorkerExecutorState{running, stray}})
-			if l, _ := next[*messages.LaunchExecutor](worker); l.ExecID != 1 || l.MasterURL != m.URL() {
-				t.Errorf("%+v: want the one that the worker does not list", l)
-			}
 			if k, _ := next[*messages.KillExecutor](worker); k.ExecID != 9 || k.MasterURL != m.URL() {
 				t.Errorf("%+v: want the one that nobody knows", k)
 			}
 			if u, _ := next[*messages.ExecutorUpdated](driver); u.ID != 0 || u.State != messages.ExecutorRunning {
 				t.Errorf("%+v", u)
+			}
+			// The one that it does not list may have been started and be over: another one takes its place.
+			if u, _ := next[*messages.ExecutorUpdated](driver); u.ID != 1 || u.State != messages.ExecutorLost {
+				t.Errorf("%+v", u)
+			}
+			if l, _ := until[*messages.LaunchExecutor](worker); l.ExecID != 2 || l.MasterURL != m.URL() {
+				t.Errorf("%+v: want one instead of that which the worker does not list", l)
 			}
 			// The driver goes on over the connection that the master opened.
 			if !askOn(t, own, "Master", &messages.KillExecutors{AppID: reg.AppID, ExecutorIDs: []string{"1"}}) {
