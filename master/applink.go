@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"syscall"
 	"time"
 
@@ -253,10 +254,14 @@ func (l *appLink) tell(line driverLine, ev fsm.Event) error {
 	return nil
 }
 
+// goneWithoutWord begins the reason of an application that ended since nobody was there any more.
+const goneWithoutWord = "its driver is gone without unregistering"
+
 // tellEnd: a driver that unregistered knows; any other is told, and stops (Master.removeApplication). A driver that has
-// registered from the same address since is not this one, and must not be stopped.
+// registered from the same address since is not this one, and must not be stopped. Nor is one that is about to register
+// from the address of a driver that is gone: there is nobody to tell.
 func (l *appLink) tellEnd(line driverLine, final *fsm.App) {
-	if final.State == fsm.AppFinished {
+	if final.State == fsm.AppFinished || strings.HasPrefix(final.Message, goneWithoutWord) {
 		return
 	}
 	if l.succeeded() {
@@ -328,9 +333,9 @@ func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
 func (l *appLink) certain(ctx context.Context, err error) (reason string) {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		reason = fmt.Sprintf("its driver is gone without unregistering: nothing listens at %s", l.driver)
+		reason = fmt.Sprintf("%s: nothing listens at %s", goneWithoutWord, l.driver)
 	case errors.Is(err, errNoDriver):
-		reason = fmt.Sprintf("its driver is gone without unregistering: at %s %v", l.driver, errNoDriver)
+		reason = fmt.Sprintf("%s: at %s %v", goneWithoutWord, l.driver, errNoDriver)
 	default:
 		return ""
 	}

@@ -706,3 +706,23 @@ func TestNotifierPassesLostRelaysOn(t *testing.T) {
 		}
 	})
 }
+
+// A new leader repeats the ends of the last minute. Whoever listens where a driver was that is gone, and has not registered
+// yet, must not be stopped by that (seen in a storm: chaos/storm, seed 3).
+func TestEndOfADriverThatIsGoneIsToldToNobody(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		x := newDrivers(t)
+		defer x.endTerm()
+		a := x.app(1)
+		x.carry() // refused: gone
+		time.Sleep(time.Minute)
+		final := x.lastEnd()
+		if final == nil || final.ID != a.ID || final.State != fsm.AppFailed {
+			t.Fatalf("the application of a driver that is gone: %+v", final)
+		}
+		x.carry()
+		next := newDriverSide("dialled")
+		x.link(final, false).tellEnd(next, final)
+		driverHeard(t, next)
+	})
+}
