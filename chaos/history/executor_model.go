@@ -13,6 +13,7 @@ type executorState struct {
 	launched bool
 	reason   bool // there is one for its end
 	gone     bool // a read has shown that it ended
+	givenUp  bool // it ended without a reason, and without having been started: it must not be started any more
 }
 
 var executorModel = porcupine.Model{
@@ -21,7 +22,7 @@ var executorModel = porcupine.Model{
 		s := state.(executorState)
 		switch in := in.(type) {
 		case launch:
-			ok := !s.launched && s.on(in.worker)
+			ok := !s.launched && !s.givenUp && s.on(in.worker)
 			s.worker, s.launched = in.worker, true
 			return ok, s
 		case told:
@@ -31,7 +32,7 @@ var executorModel = porcupine.Model{
 		case running:
 			return s.launched, s
 		case over:
-			return s.reason, s
+			return s.end()
 		case killed:
 			return s.on(in.worker) && s.reason, s
 		case reason:
@@ -61,7 +62,16 @@ func (s executorState) miss() (bool, any) {
 		return true, s // not placed yet
 	}
 	s.gone = true
-	return s.reason, s
+	return s.end()
+}
+
+// end tells whether it can have ended by now. A new leader that cannot know whether the last one had it started gives it
+// up, and places another one.
+func (s executorState) end() (bool, any) {
+	if !s.reason && !s.launched {
+		s.givenUp = true
+	}
+	return s.reason || !s.launched, s
 }
 
 // coresModel is a worker's cores: what is free, and who holds some.

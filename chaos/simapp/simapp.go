@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -52,6 +53,8 @@ type Config struct {
 	Environment map[string]string
 	// Host is the address to listen on and to announce; "" is 127.0.0.1.
 	Host string
+	// Port is where to listen; 0 is any that is free.
+	Port int
 	// Observe, if set, is shown every message that a master sends, in order, before anything is done about it. It must not
 	// block, and must not call the App.
 	Observe func(from *rpcenv.Peer, m messages.Message)
@@ -68,7 +71,7 @@ func New(c Config) (*App, error) {
 	if c.Host == "" {
 		c.Host = "127.0.0.1"
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(c.Host, "0"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(c.Host, strconv.Itoa(c.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("start a simulated driver: %w", err)
 	}

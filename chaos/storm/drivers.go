@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/history"
@@ -26,6 +27,8 @@ type crowd struct {
 	wg   sync.WaitGroup
 	stop context.CancelFunc
 	gate chan struct{}
+
+	ports atomic.Int64
 
 	mu    sync.Mutex
 	waits []time.Duration // from the first request to the answer
@@ -84,8 +87,27 @@ type simDriver struct {
 	early []messages.Message // about executors, before the id was known
 }
 
+// Drivers are given ports one after the other, from a range that nothing else on the machine draws from. Linux would give a
+// port again within moments of its last use, and while nobody leads, the last user's application is still in the books: what
+// a master can make of a driver at the address of another one is a question of its own.
+const (
+	firstPort = 18000
+	lastPort  = 32000
+)
+
+func (d *simDriver) listen() (app *simapp.App, err error) {
+	for range 100 {
+		port := firstPort + int(d.ports.Add(1))%(lastPort-firstPort)
+		app, err = simapp.New(simapp.Config{Table: d.table, Cores: d.cores, Host: d.host, Port: port, Observe: d.observe})
+		if err == nil {
+			return app, nil
+		}
+	}
+	return nil, err
+}
+
 func (d *simDriver) live(ctx context.Context) error {
-	app, err := simapp.New(simapp.Config{Table: d.table, Cores: d.cores, Host: d.host, Observe: d.observe})
+	app, err := d.listen()
 	if err != nil {
 		return err
 	}
