@@ -25,6 +25,9 @@ type Worker struct {
 	port    int
 }
 
+// small makes the worker's JVM start with little: the machine that tests has two cores. Its executors do not inherit it.
+var small = []string{"SPARK_DAEMON_MEMORY=256m", "SPARK_DAEMON_JAVA_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
 // NewWorker lays a worker out and does not start it. It keeps its port when it is started again.
 func NewWorker(run *proc.Run, c WorkerConfig) (*Worker, error) {
 	if c.Name == "" {
@@ -47,7 +50,7 @@ func NewWorker(run *proc.Run, c WorkerConfig) (*Worker, error) {
 	args := []string{"org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--webui-port", strconv.Itoa(ports[1]),
 		"-c", strconv.Itoa(c.Cores), "-m", strconv.Itoa(c.Memory) + "m", "-d", filepath.Join(run.Dir, "work", c.Name), c.Master}
 	env = append(env, c.Release.Env()...)
-	m := run.NewMember(proc.Config{Name: c.Name, Path: filepath.Join(c.Release.Home, "bin", "spark-class"), Args: args, Env: append(env, "SPARK_DAEMON_MEMORY=256m")})
+	m := run.NewMember(proc.Config{Name: c.Name, Path: filepath.Join(c.Release.Home, "bin", "spark-class"), Args: args, Env: append(env, small...)})
 	return &Worker{Member: m, Release: c.Release, port: ports[0]}, nil
 }
 
