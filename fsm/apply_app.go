@@ -144,7 +144,8 @@ func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int)
 		done.Executors = done.Executors[over:]
 	}
 	key := seqKey(a.Seq)
-	t.apps.Delete(key)
+	last, _ := t.apps.Delete(key)
+	t.indexWants(last, nil)
 	t.wanting.Delete(key)
 	t.appIDs.Delete([]byte(a.ID))
 	t.appDrv.Delete(addressKey(a.DriverHost, a.DriverPort))

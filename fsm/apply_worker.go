@@ -36,11 +36,11 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	if old, ok := t.worker(in.ID); ok {
 		past = old.Watched()
 	}
-	for _, w := range list(t.workers, nil) {
-		if w.State == WorkerDead && w.Host == in.Host && w.Port == in.Port {
+	if id, ok := t.dead.Get(key); ok {
+		if w, ok := t.worker(id); ok {
 			past = past.worse(w.Watched())
-			t.workers.Delete([]byte(w.ID))
 		}
+		t.deleteWorker(id)
 	}
 	w := &Worker{
 		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
@@ -156,7 +156,7 @@ func (t *txn) decommissionWorker(c *DecommissionWorker) (any, *Refusal) {
 func (t *txn) pruneWorkers(c *PruneWorkers) (any, *Refusal) {
 	for _, w := range list(t.workers, nil) {
 		if w.State == WorkerDead && w.Since < c.Before {
-			t.workers.Delete([]byte(w.ID))
+			t.deleteWorker(w.ID)
 		}
 	}
 	return nil, nil

@@ -11,7 +11,7 @@ import (
 // match what runs on it, an executor without a live application or worker, an address given twice, counts that are off,
 // an index that does not agree with the records.
 func (s *State) Invariants() error {
-	return errors.Join(append(s.checkWorkers(), append(s.checkApps(), s.checkDrivers()...)...)...)
+	return errors.Join(slices.Concat(s.checkWorkers(), s.checkApps(), s.checkDrivers(), s.checkIndexes())...)
 }
 
 type books struct {

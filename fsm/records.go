@@ -116,8 +116,7 @@ func (a *App) Wants() bool {
 		return false
 	}
 	for i := range a.Profiles {
-		p := &a.Profiles[i]
-		if p.Live < p.Target && a.CoresLeft() >= max(p.Cores, 1) {
+		if a.wants(&a.Profiles[i]) {
 			return true
 		}
 		// Without a core count the one executor of a worker may still be given more only through a further

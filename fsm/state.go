@@ -14,12 +14,16 @@ type State struct {
 	workers   *iradix.Tree[*Worker] // by id
 	addresses *iradix.Tree[string]  // host:port of workers that are not dead -> id
 
-	apps     *iradix.Tree[*App]   // live ones, by order of registration
-	appIDs   *iradix.Tree[uint64] // id -> order
-	appDrv   *iradix.Tree[uint64] // driver address -> order
-	wanting  *iradix.Tree[*App]   // live ones that would take another executor, by order
-	execs    *iradix.Tree[*Executor]
-	onWorker *iradix.Tree[*Executor] // live executors by worker
+	free *iradix.Tree[*Worker] // those that could be given something, by free cores
+	dead *iradix.Tree[string]  // host:port of dead workers -> id
+
+	apps         *iradix.Tree[*App]   // live ones, by order of registration
+	appIDs       *iradix.Tree[uint64] // id -> order
+	appDrv       *iradix.Tree[uint64] // driver address -> order
+	wanting      *iradix.Tree[*App]   // live ones that would take another executor, by order
+	wantedShapes *iradix.Tree[*wanted]
+	execs        *iradix.Tree[*Executor]
+	onWorker     *iradix.Tree[*Executor] // live executors by worker
 
 	drivers        *iradix.Tree[*Driver] // live ones, by id
 	waitingDrivers *iradix.Tree[*Driver] // SUBMITTED ones, by order
@@ -33,7 +37,7 @@ type State struct {
 
 func emptyState() *State {
 	return &State{
-		workers: iradix.New[*Worker](), addresses: iradix.New[string](),
+		workers: iradix.New[*Worker](), addresses: iradix.New[string](), free: iradix.New[*Worker](), dead: iradix.New[string](), wantedShapes: iradix.New[*wanted](),
 		apps: iradix.New[*App](), appIDs: iradix.New[uint64](), appDrv: iradix.New[uint64](), wanting: iradix.New[*App](),
 		execs: iradix.New[*Executor](), onWorker: iradix.New[*Executor](),
 		drivers: iradix.New[*Driver](), waitingDrivers: iradix.New[*Driver](), driversOn: iradix.New[*Driver](),

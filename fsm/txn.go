@@ -9,10 +9,13 @@ type txn struct {
 
 	workers          *iradix.Txn[*Worker]
 	addresses        *iradix.Txn[string]
+	free             *iradix.Txn[*Worker]
+	dead             *iradix.Txn[string]
 	apps             *iradix.Txn[*App]
 	appIDs           *iradix.Txn[uint64]
 	appDrv           *iradix.Txn[uint64]
 	wanting          *iradix.Txn[*App]
+	wantedShapes     *iradix.Txn[*wanted]
 	execs            *iradix.Txn[*Executor]
 	onWorker         *iradix.Txn[*Executor]
 	drivers          *iradix.Txn[*Driver]
@@ -31,7 +34,7 @@ type txn struct {
 func (s *State) begin() *txn {
 	return &txn{
 		c:       s.c,
-		workers: s.workers.Txn(), addresses: s.addresses.Txn(),
+		workers: s.workers.Txn(), addresses: s.addresses.Txn(), free: s.free.Txn(), dead: s.dead.Txn(), wantedShapes: s.wantedShapes.Txn(),
 		apps: s.apps.Txn(), appIDs: s.appIDs.Txn(), appDrv: s.appDrv.Txn(), wanting: s.wanting.Txn(),
 		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
 		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
@@ -44,7 +47,7 @@ func (s *State) begin() *txn {
 func (t *txn) commit() *State {
 	return &State{
 		c:       t.c,
-		workers: t.workers.Commit(), addresses: t.addresses.Commit(),
+		workers: t.workers.Commit(), addresses: t.addresses.Commit(), free: t.free.Commit(), dead: t.dead.Commit(), wantedShapes: t.wantedShapes.Commit(),
 		apps: t.apps.Commit(), appIDs: t.appIDs.Commit(), appDrv: t.appDrv.Commit(), wanting: t.wanting.Commit(),
 		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
 		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
@@ -79,8 +82,6 @@ func editWorker(w *Worker) *Worker {
 	return &c
 }
 
-func (t *txn) putWorker(w *Worker) { t.workers.Insert([]byte(w.ID), w) }
-
 func (t *txn) app(id string) (*App, bool) {
 	seq, ok := t.appIDs.Get([]byte(id))
 	if !ok {
@@ -98,7 +99,8 @@ func editApp(a *App) *App {
 
 func (t *txn) putApp(a *App) {
 	key := seqKey(a.Seq)
-	t.apps.Insert(key, a)
+	old, _ := t.apps.Insert(key, a)
+	t.indexWants(old, a)
 	if a.Wants() {
 		t.wanting.Insert(key, a)
 	} else {

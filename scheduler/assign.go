@@ -28,7 +28,7 @@ type demand struct {
 // ever be given something, since each one that is looked at takes at least one executor; so no more are looked for.
 func (v *view) assign(d *demand, spread bool) []grant {
 	v.sort()
-	if len(v.order) == 0 || v.hopeless(&d.need) {
+	if v.empty() || v.hopeless(&d.need) {
 		return nil
 	}
 	v.open = v.candidates(&d.need, min(d.coresLeft/d.cores, d.slots), v.open[:0])
@@ -44,8 +44,9 @@ func (v *view) assign(d *demand, spread bool) []grant {
 // candidates are the first so many workers that could take one executor, in the policy's order.
 func (v *view) candidates(n *need, limit int, out []int32) []int32 {
 	q := v.search(n)
-	for _, i := range v.order {
-		if len(out) == limit {
+	for place := 0; len(out) < limit; place++ {
+		i, ok := v.at(place)
+		if !ok {
 			break
 		}
 		if q.fits(&v.slots[i]) {

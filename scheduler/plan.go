@@ -41,11 +41,32 @@ func (p *pass) apps() {
 	for a := range p.state.WantingApps() {
 		v := p.capacity()
 		v.sort()
-		if len(v.order) == 0 {
+		if v.empty() {
 			return
 		}
+		failures := v.failures
 		p.app(v, a)
+		if v.failures > failures && p.allHopeless(v) {
+			return
+		}
 	}
+}
+
+// fewShapes is up to how many shapes a pass looks through all that is wanted whenever one of them has failed.
+const fewShapes = 64
+
+// allHopeless tells that nothing that any application wants can be placed any more: then the rest of them need not be
+// looked at one by one.
+func (p *pass) allHopeless(v *view) bool {
+	if p.state.WantedShapeCount() > fewShapes {
+		return false
+	}
+	for s := range p.state.WantedShapes() {
+		if !v.hopeless(&need{build: s.Build, cores: s.Cores, memory: s.MemoryMB, resources: s.Resources}) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *pass) app(v *view, a *fsm.App) {

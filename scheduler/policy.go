@@ -44,6 +44,17 @@ func ParsePolicy(s string) (Policy, error) {
 	return 0, fmt.Errorf("spark.deploy.workerSelectionPolicy: %q is not one of %s", s, strings.Join(policyNames[:], ", "))
 }
 
+// byCores tells whether free cores and ids alone make the order.
+func (p Policy) byCores() bool { return p == CoresFreeDesc || p == CoresFreeAsc }
+
+// byID orders workers that are equal otherwise.
+func (p Policy) byID(a, b string) int {
+	if p.descending() {
+		return strings.Compare(b, a)
+	}
+	return strings.Compare(a, b)
+}
+
 func (p Policy) descending() bool { return p == CoresFreeDesc || p == MemoryFreeDesc }
 
 // key orders workers ascending; ties go by id, in the direction of the policy.

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/firesteel/firesteel/fsm"
@@ -43,11 +44,20 @@ func (s *slot) hasResources(needs []fsm.ResourceAmount, n int) bool {
 }
 
 // view is the free capacity of the cluster in one pass. Capacity only shrinks in a pass, which is what the caches rest on.
+//
+// Where the state has the workers in the policy's order already, they are drawn from there as they are needed: a pass
+// that places one executor then looks at one worker, however large the cluster.
 type view struct {
-	policy Policy
-	slots  []slot  // by worker id; only eligible workers with something free
-	order  []int32 // slots that still have something free, in the policy's order; valid if sorted
-	sorted bool
+	policy  Policy
+	exclude func(string) bool
+	slots   []slot  // only eligible workers with something free; by worker id unless they are drawn
+	order   []int32 // slots that still have something free, in the policy's order; valid if sorted
+	sorted  bool
+
+	source *fsm.Free   // workers that are not drawn yet, in the policy's order; nil where all are in slots
+	head   *fsm.Worker // the next of source; nil where there is none
+
+	failures int // searches that found nothing
 
 	builds []string
 	// atMost is, for a build and a core count, the most memory that is free on any worker that runs the one and has the
@@ -87,18 +97,78 @@ var views = sync.Pool{New: func() any {
 // newView takes what is free on every worker that may be given something. release gives the memory back.
 func newView(s *fsm.State, policy Policy, exclude func(string) bool) *view {
 	v := views.Get().(*view)
-	v.policy = policy
-	v.slots = slices.Grow(v.slots, s.WorkerCount())
-	for w := range s.Workers() {
-		if w.State != fsm.WorkerAlive || w.CoresFree() <= 0 || w.MemoryFreeMB() <= 0 || exclude != nil && exclude(w.ID) {
-			continue
+	v.policy, v.exclude = policy, exclude
+	if policy.byCores() && s.WaitingDriverCount() == 0 { // drivers are placed by the workers' ids
+		v.source, v.sorted = s.FreeByCores(policy.descending()), true
+		v.nextHead()
+		return v
+	}
+	v.slots = slices.Grow(v.slots, s.FreeCount())
+	if s.FreeCount() < s.WorkerCount()/8 {
+		for f := s.FreeByCores(false); ; {
+			w, ok := f.Next()
+			if !ok {
+				break
+			}
+			v.add(w)
 		}
-		v.slots = append(v.slots, slot{
-			w: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), idle: w.CoresUsed == 0 && w.MemoryUsedMB == 0,
-		})
+		slices.SortFunc(v.slots, func(a, b slot) int { return strings.Compare(a.w.ID, b.w.ID) })
+		return v
+	}
+	for w := range s.Workers() {
+		if w.State == fsm.WorkerAlive && w.CoresFree() > 0 && w.MemoryFreeMB() > 0 {
+			v.add(w)
+		}
 	}
 	return v
 }
+
+func (v *view) add(w *fsm.Worker) {
+	if v.exclude == nil || !v.exclude(w.ID) {
+		v.slots = append(v.slots, slot{w: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), idle: w.CoresUsed == 0 && w.MemoryUsedMB == 0})
+	}
+}
+
+// nextHead finds the next worker of the source that may be given something.
+func (v *view) nextHead() {
+	for {
+		w, ok := v.source.Next()
+		if !ok {
+			v.head = nil
+			return
+		}
+		if v.exclude == nil || !v.exclude(w.ID) {
+			v.head = w
+			return
+		}
+	}
+}
+
+// at gives the slot at a place of the order; ok is false behind the last one.
+func (v *view) at(place int) (i int32, ok bool) {
+	for v.head != nil && (place >= len(v.order) || v.headBefore(v.order[place])) {
+		i := int32(len(v.slots))
+		v.slots = append(v.slots, slot{w: v.head, cores: v.head.CoresFree(), memory: v.head.MemoryFreeMB()})
+		v.slots[i].key = v.policy.key(v.slots[i].cores, v.slots[i].memory)
+		v.order = slices.Insert(v.order, v.find(i), i)
+		v.nextHead()
+	}
+	if place >= len(v.order) {
+		return 0, false
+	}
+	return v.order[place], true
+}
+
+// headBefore tells whether the next worker of the source comes before a slot by the policy.
+func (v *view) headBefore(i int32) bool {
+	if d := v.policy.key(v.head.CoresFree(), v.head.MemoryFreeMB()) - v.slots[i].key; d != 0 {
+		return d < 0
+	}
+	return v.policy.byID(v.head.ID, v.slots[i].w.ID) < 0
+}
+
+// empty tells that nothing is left to give.
+func (v *view) empty() bool { return v.head == nil && len(v.order) == 0 }
 
 func (v *view) release() {
 	clear(v.slots) // no worker record is kept alive by the pool
@@ -107,14 +177,18 @@ func (v *view) release() {
 	clear(v.failed)
 	clear(v.firstFit)
 	v.slots, v.order, v.builds, v.sorted = v.slots[:0], v.order[:0], v.builds[:0], false
+	v.source, v.head, v.exclude, v.failures = nil, nil, nil, 0
 	v.lastFailed.coresOfBuild = coresOfBuild{}
 	views.Put(v)
 }
 
-// less is the policy's order; the index of a slot stands for its worker's id.
+// less is the policy's order. Where the slots are by id, the index of one stands for its worker's.
 func (v *view) less(a, b int32) int {
 	if d := v.slots[a].key - v.slots[b].key; d != 0 {
 		return d
+	}
+	if v.source != nil {
+		return v.policy.byID(v.slots[a].w.ID, v.slots[b].w.ID)
 	}
 	if v.policy.descending() {
 		return int(b - a)
@@ -224,6 +298,7 @@ func (q *search) fits(s *slot) bool {
 
 // gaveUp records a search that has looked at every worker and found none.
 func (v *view) gaveUp(q *search) {
+	v.failures++
 	v.atMost[coresOfBuild{q.n.build, q.n.cores}] = q.most
 	if len(q.n.resources) > 0 {
 		v.failed[string(v.signature(q.n))] = struct{}{}
