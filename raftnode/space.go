@@ -23,7 +23,8 @@ const (
 	reserveShare = 16
 	reserveFile  = "space.reserve"
 
-	spaceInterval = time.Second // between two looks at the free space, which costs microseconds
+	spaceInterval = time.Second            // between two looks at the free space, which costs microseconds
+	spaceLook     = 500 * time.Millisecond // how long one may take that somebody waits for
 	// spaceRetry is the pause of a write that found no space.
 	spaceRetry = 250 * time.Millisecond
 	// spaceHandover is the pause after all other masters have refused the leadership of a leader without space.
@@ -229,7 +230,7 @@ func (s *space) declines(rpc raft.RPC) bool {
 	if _, ok := rpc.Command.(*raft.TimeoutNowRequest); !ok {
 		return false
 	}
-	err := s.refusal()
+	err := s.look()
 	if err == nil {
 		return false
 	}
@@ -237,11 +238,26 @@ func (s *space) declines(rpc raft.RPC) bool {
 	return true
 }
 
+// look is refusal after a look at the disk just now. A disk that does not let itself be looked at is no disk to lead with.
+func (s *space) look() error {
+	if s == nil {
+		return nil
+	}
+	looked := make(chan struct{})
+	go func() { s.check(); close(looked) }()
+	select {
+	case <-looked:
+		return s.refusal()
+	case <-time.After(spaceLook):
+		return fmt.Errorf("%w: %s: its free space could not be seen within %s", ErrStalled, s.dir, spaceLook)
+	}
+}
+
 // reluctant is why this node does not ask for votes yet: it is full, and others may not be.
 func (s *space) reluctant() error {
-	err := s.refusal()
-	if err == nil {
-		return nil
+	err := s.look()
+	if err == nil || errors.Is(err, ErrStalled) {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

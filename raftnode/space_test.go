@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -179,7 +178,11 @@ func TestLeaderWithoutSpace(t *testing.T) {
 func TestReluctantCandidates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &space{full: true, reason: "test", log: slog.New(slog.DiscardHandler)}
+		d, s := newFakeDisk(t, 1<<20)
+		if err := s.reluctant(); err != nil {
+			t.Errorf("with space: %v", err)
+		}
+		d.set(0, nil)
 		for _, c := range []struct {
 			wait time.Duration
 			asks bool
@@ -189,9 +192,19 @@ func TestReluctantCandidates(t *testing.T) {
 				t.Errorf("after %s: %v", c.wait, err)
 			}
 		}
-		s.full = false
-		if err := s.reluctant(); err != nil {
-			t.Errorf("with space: %v", err)
+		answer := make(chan raft.RPCResponse, 1)
+		if !s.declines(raft.RPC{Command: &raft.TimeoutNowRequest{}, RespChan: answer}) || !errors.Is((<-answer).Error, ErrNoSpace) {
+			t.Error("it takes the leadership")
 		}
+		d.set(1<<30, nil)
+		if s.declines(raft.RPC{Command: &raft.TimeoutNowRequest{}, RespChan: answer}) {
+			t.Error("with space it does not take the leadership")
+		}
+		// A disk that hangs is none to lead with.
+		s.statfs = func(string) (int64, int64, error) { time.Sleep(time.Minute); return 1 << 30, 1 << 30, nil }
+		if err := s.reluctant(); !errors.Is(err, ErrStalled) {
+			t.Errorf("with a disk that hangs: %v", err)
+		}
+		time.Sleep(time.Minute)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/cluster"
+	"github.com/firesteel/firesteel/chaos/diskfault"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/spark"
 )
@@ -31,6 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	diskfault.ServeIfAsked()
 	// A process that is asked to end must take its cluster along; one that is killed is covered by proc (SIGTERM at our death).
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	go func() {
