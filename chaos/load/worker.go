@@ -48,20 +48,42 @@ func startWorker(ctx context.Context, n int, table *releases.Table, masters []st
 	w.ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
 	w.env = rpcenv.New(rpcenv.Config{Address: w.addr, Endpoints: map[string]rpcenv.Endpoint{"Worker": workerEndpoint{w}}, ProbeSUID: table.Newest().ProbeSUID, Logger: simapp.Silent})
 	w.env.Serve(ln)
+	if err := w.enlist(ctx, masters); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// registerEvery is how often a worker that nobody has answered asks again; a real one draws 5 to 15 s.
+const registerEvery = 10 * time.Second
+
+// enlist registers with all masters until one has answered.
+func (w *worker) enlist(ctx context.Context, masters []string) error {
 	for _, m := range masters {
-		if err := w.register(ctx, m); err != nil {
-			return nil, err
+		if err := w.connect(ctx, m); err != nil {
+			return err
 		}
 	}
-	select {
-	case <-w.registered:
-		return w, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("simulated worker %s was not registered: %w", w.id, ctx.Err())
+	again := time.NewTicker(registerEvery)
+	defer again.Stop()
+	for {
+		for _, p := range w.peers {
+			if err := w.register(p); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-w.registered:
+			return nil
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("simulated worker %s was not registered: %w", w.id, ctx.Err())
+		}
 	}
 }
 
-func (w *worker) register(ctx context.Context, master string) error {
+func (w *worker) connect(ctx context.Context, master string) error {
 	addr, err := simapp.ParseAddress(master)
 	if err != nil {
 		return err
@@ -71,12 +93,15 @@ func (w *worker) register(ctx context.Context, master string) error {
 		return err
 	}
 	w.peers = append(w.peers, p)
-	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
-		return err
-	}
+	_, err = p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"})
+	return err
+}
+
+func (w *worker) register(p *rpcenv.Peer) error {
+	at := p.Address()
 	return p.Send("Master", &messages.RegisterWorker{
 		ID: w.id, Host: w.addr.Host, Port: w.addr.Port, Worker: w.ref(), Cores: 64, MemoryMB: 1 << 16, WebUIURL: "http://127.0.0.1:1",
-		MasterAddress: messages.Address{Host: addr.Host, Port: addr.Port},
+		MasterAddress: messages.Address{Host: at.Host, Port: at.Port},
 	})
 }
 
