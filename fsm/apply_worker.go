@@ -31,6 +31,7 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	}
 	if holder, ok := t.worker(holderID); taken && ok {
 		t.loseWorker(holder, in.Registered, "replaced by a new worker at the same address", keepAll)
+		t.countFlap(holder.ID, in.Registered, c.Damping)
 	}
 	var past Watch // of this id, or of a worker that had another id here: Spark's have a new one in each life
 	if old, ok := t.worker(in.ID); ok {

@@ -61,6 +61,7 @@ func (m *Master) cluster() web.Cluster {
 	for id, s := range servers {
 		out.Masters = append(out.Masters, web.MasterInfo{ID: id, RPC: s.Addr, Raft: s.Addr, Leader: id == leader, Member: true, Voter: s.Voter})
 	}
+	out.WorkerHealth = web.WorkerHealthOf(m.fsm.State(), time.Now())
 	sortByID(out.Masters)
 	m.addHealth(&out)
 	for i := range out.Masters {

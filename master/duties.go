@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
-	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
@@ -103,9 +102,7 @@ func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 	d.pilot = raftnode.NewAutopilot(raftnode.AutopilotConfig{Node: m.node, Settings: m.autopilot, Ask: m.askPosition, Logger: d.log})
 	state := m.fsm.State
 	d.dispatch = newDispatcher(d.log, state)
-	d.live = newLiveness(d.log, state)
-	d.live.ask, d.live.lost, d.live.timeout = m.askWorker, d.loseWorker, m.cfg.Spark.WorkerTimeout
-	d.live.hasLine = func(id string) bool { _, ok := d.dispatch.attachedLine(id); return ok }
+	d.live = d.newWatch()
 	d.notify = &notifier{log: d.log, links: map[uint64]*appLink{}, new: d.newLink}
 	d.waiting = d.newWaiting()
 	d.schedule = &scheduling{
@@ -113,16 +110,16 @@ func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 		commit: func(ctx context.Context, p *fsm.ApplyPlan) (fsm.PlanApplied, error) {
 			return proposeHere[fsm.PlanApplied](ctx, m, p)
 		},
-		excluded: func(id string) bool { return !d.live.hasLine(id) },
+		excluded: d.unfit,
 		settled:  d.settled,
 	}
 	return d
 }
 
-// settled: every worker that is not dead has shown its list.
+// settled: every worker that is not dead, nor suspected by the last leader, has shown its list.
 func (d *duties) settled() bool {
 	for w := range d.m.fsm.State().Workers() {
-		if w.State == fsm.WorkerAlive && !d.live.hasLine(w.ID) {
+		if w.State == fsm.WorkerAlive && w.Watched().Suspected == 0 && !d.live.hasLine(w.ID) {
 			return false
 		}
 	}
@@ -206,14 +203,6 @@ func (d *duties) plan(s *fsm.State, excluded func(string) bool) *fsm.ApplyPlan {
 	return &out.Plan
 }
 
-// loseWorker commits a verdict.
-func (d *duties) loseWorker(ctx context.Context, w *fsm.Worker, reason string) error {
-	_, err := proposeHere[none](ctx, d.m, &fsm.WorkerLost{
-		ID: w.ID, Incarnation: w.Incarnation, At: now(), Reason: reason, Retained: d.m.cfg.Spark.RetainedDrivers,
-	})
-	return err
-}
-
 // loseDriver commits the end of an application whose driver is gone.
 func (d *duties) loseDriver(ctx context.Context, a *fsm.App, reason string) error {
 	_, err := proposeHere[none](ctx, d.m, &fsm.FinishApplication{
@@ -248,12 +237,5 @@ func (d *duties) pruneWorkers(ctx context.Context) {
 				break
 			}
 		}
-	}
-}
-
-// gossiped takes a word of gossip about a member: a worker that it misses is asked at once.
-func (d *duties) gossiped(ev membership.Event) {
-	if ev.Member.Role == membership.RoleWorker && (ev.Kind == membership.Failed || ev.Kind == membership.Left) {
-		d.live.checkID(d.ctx, ev.Member.ID)
 	}
 }

@@ -32,6 +32,7 @@ func (d *door) registerWorker(ctx context.Context, p *rpcenv.Peer, msg *messages
 	if err != nil {
 		return err
 	}
+	cmd.Damping = d.m.watching.damping.death()
 	done, err := propose[fsm.WorkerRegistered](ctx, d.m, cmd)
 	duties := d.m.duties.Load()
 	if duties == nil {

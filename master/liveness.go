@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -13,65 +15,134 @@ import (
 )
 
 const (
-	// heartbeatEvery is how often a Go worker says that it is there, over its session; no heartbeat goes through the log.
-	heartbeatEvery = 2 * time.Second
-	// silentAfter is how long a worker may say nothing before it is asked.
+	// watchEvery is how often the leader looks at all its workers.
+	watchEvery = 200 * time.Millisecond
+	// silentAfter is how long a line is believed in without a word on it, where another worker claims its address.
 	silentAfter = 10 * time.Second
-	// probeTimeout bounds one question to a worker's Spark port, probePause is the time between the two that a verdict needs.
-	probeTimeout = time.Second
-	probePause   = time.Second
-	checkEvery   = time.Second
+	// graceTime is how long a new leader declares nobody dead for silence: a worker must have had the time to find it. One
+	// that the last leader suspected has graceOfSuspects.
+	graceTime       = 5 * time.Second
+	graceOfSuspects = 2 * time.Second
+	// arriveTime is how long a worker without a line is not even asked, at the start of a term: most are on their way.
+	arriveTime = time.Second
+	// askAgain is the pause between two checks of one worker that did not end in a verdict, askAbsent that of one that
+	// answers and has no session.
+	askAgain  = 300 * time.Millisecond
+	askAbsent = time.Second
+	// asksAtOnce bounds the questions that are under way.
+	asksAtOnce = 128
 )
 
-// probe asks a worker's endpoint on its Spark port whether it is there.
-type probe func(ctx context.Context, w *fsm.Worker) error
-
-// liveness judges workers. Its evidence: a session or connection that ended, gossip, silence. Its verdicts: a worker
-// whose port refuses connections is gone at once, since nothing listens where its process did; one that does not answer
-// two questions in a row, and has been silent for silentAfter, is lost; one that answers and yet opens no session is
-// lost after spark.worker.timeout.
+// liveness judges workers. Evidence (a session that ended, silence, gossip, a question that got no answer) makes a worker a
+// suspect: nothing new is placed there. Two further questions in a row, each on a connection of its own, decide: an answer
+// clears it, two refusals or silences condemn it. Whether it is then declared lost is the brake's and the grace's word.
+//
+// Time in which this process did not run is nobody's silence.
 type liveness struct {
 	log     *slog.Logger
 	state   func() *fsm.State
-	ask     probe
-	lost    func(ctx context.Context, w *fsm.Worker, reason string) error
+	ask     question // on a new connection
+	ping    question // on the line that is there; errNoPing where that cannot be asked
+	lost    func(ctx context.Context, w *fsm.Worker, reason string, d *fsm.Damping) error
+	note    func(ctx context.Context, c *fsm.SuspectWorker) error // for the next leader
 	hasLine func(workerID string) bool
+	changed func()        // a worker may be used again
+	unwell  func() int    // this master's own health by its gossip: 0 is well
 	timeout time.Duration // spark.worker.timeout
-	since   time.Time     // the start of the term: nobody has been silent for longer than this leader listens
+	brake   *brake
+	damping damping
+	since   time.Time // the start of the term: nobody has been silent for longer than this leader listens
 
 	mu     sync.Mutex
-	last   map[string]time.Time // when a worker was last heard of
-	absent map[string]time.Time // since when it has no line
-	busy   map[string]bool      // a check is under way
-	over   bool                 // the term is: no check starts any more
+	wards  map[string]*ward
+	over   bool // the term is: no check starts any more
 	wg     sync.WaitGroup
+	slots  chan struct{}
+	stall  stall
+	avoids atomic.Pointer[map[string]bool] // suspects and those held back; replaced, not changed
+}
+
+// ward is what the leader knows of one worker that is not dead.
+type ward struct {
+	life     string        // incarnation
+	heard    time.Time     // zero: not in this term
+	stalled  time.Duration // of liveness.stall, at heard
+	every    time.Duration // how often it says that it is there; 0: not known
+	absent   time.Time     // since when it has no line; zero: it has one
+	suspect  *suspect      // nil: no doubts
+	held     bool          // it comes and goes too often
+	busy     bool          // a check is under way
+	pinging  bool
+	ended    time.Time // the last check
+	pinged   time.Time
+	restless bool // it was suspected by the last leader
 }
 
 func newLiveness(log *slog.Logger, state func() *fsm.State) *liveness {
-	return &liveness{log: log, state: state, since: time.Now(), last: map[string]time.Time{}, absent: map[string]time.Time{}, busy: map[string]bool{}}
+	return &liveness{
+		log: log, state: state, since: time.Now(), wards: map[string]*ward{}, slots: make(chan struct{}, asksAtOnce),
+		ping: func(context.Context, *fsm.Worker) error { return errNoPing }, unwell: func() int { return 0 }, changed: func() {},
+		note:  func(context.Context, *fsm.SuspectWorker) error { return nil },
+		brake: newBrake(log, defaultBrake), damping: defaultDamping,
+	}
+}
+
+// ward gives what is known of a worker; the caller holds mu.
+func (l *liveness) ward(workerID string) *ward {
+	x, ok := l.wards[workerID]
+	if !ok {
+		x = &ward{}
+		l.wards[workerID] = x
+	}
+	return x
 }
 
 // heard notes a sign of life.
 func (l *liveness) heard(workerID string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last[workerID] = time.Now()
+	x := l.ward(workerID)
+	first := x.heard.IsZero()
+	x.heard, x.stalled = time.Now(), l.stall.at(time.Now())
+	if first { // in this term, or since it was declared dead: it may be held back, and must be so before it is used
+		l.lookAtPast(workerID, x)
+	}
+}
+
+// begins notes that a life of a worker has opened a session, in which it says every so often that it is there.
+func (l *liveness) begins(workerID, incarnation string, every time.Duration) {
+	l.heard(workerID)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := l.ward(workerID)
+	x.meet(&fsm.Worker{Incarnation: incarnation})
+	x.every = every
+	l.publish()
 }
 
 // lastHeard is when a worker was last heard of, or the start of the term.
 func (l *liveness) lastHeard(workerID string) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t, ok := l.last[workerID]; ok {
-		return t
+	if x, ok := l.wards[workerID]; ok && !x.heard.IsZero() {
+		return x.heard
 	}
 	return l.since
 }
 
-// run looks at every worker once a second until the term ends.
+// silence is for how long a worker has said nothing while this process listened; the caller holds mu.
+func (l *liveness) silence(x *ward) time.Duration {
+	now, from, stalled := time.Now(), l.since, time.Duration(0)
+	if !x.heard.IsZero() {
+		from, stalled = x.heard, x.stalled
+	}
+	return now.Sub(from) - (l.stall.at(now) - stalled)
+}
+
+// run looks at every worker until the term ends.
 func (l *liveness) run(ctx context.Context) {
 	defer l.end()
-	tick := time.NewTicker(checkEvery)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	l.lookAround(ctx)
 	for {
@@ -92,28 +163,88 @@ func (l *liveness) end() {
 	l.wg.Wait()
 }
 
+// inherit takes over what the last leader knew, before anything is placed.
+func (l *liveness) inherit() {
+	s := l.state()
+	l.brake.inherit(s.Brake())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for w := range s.Workers() {
+		if watch := w.Watched(); w.State != fsm.WorkerDead && watch.Suspected != 0 {
+			x := l.ward(w.ID)
+			x.life, x.restless = w.Incarnation, true
+			x.suspect = &suspect{since: time.UnixMilli(watch.Suspected), reason: watch.Reason, noted: closedChan}
+			l.log.Warn("the last leader suspected a worker", "worker", w.ID, "since", time.UnixMilli(watch.Suspected), "reason", watch.Reason)
+		}
+	}
+	l.publish()
+}
+
 func (l *liveness) lookAround(ctx context.Context) {
-	for w := range l.state().Workers() {
-		if w.State == fsm.WorkerDead {
-			continue
+	l.mu.Lock()
+	l.stall.look(time.Now())
+	l.mu.Unlock()
+	s := l.state()
+	alive := 0
+	seen := make(map[string]bool, s.WorkerCount())
+	for w := range s.Workers() {
+		if w.State != fsm.WorkerDead {
+			alive++
+			seen[w.ID] = true
+			l.lookAt(ctx, w)
 		}
-		if !l.present(w.ID) || time.Since(l.lastHeard(w.ID)) >= silentAfter {
-			l.check(ctx, w)
+	}
+	l.forget(seen)
+	l.holdBack(s, alive)
+	l.tendBrake(ctx, alive)
+}
+
+// lookAt does what is due for one worker.
+func (l *liveness) lookAt(ctx context.Context, w *fsm.Worker) {
+	has := l.hasLine(w.ID)
+	l.mu.Lock()
+	x := l.ward(w.ID)
+	x.meet(w)
+	x.present(has)
+	silence, rules := l.silence(x), rulesOf(w.Kind)
+	due, pause := "", askAgain
+	switch {
+	case x.suspect != nil:
+		due = x.suspect.reason
+	case !has:
+		if time.Since(l.since) >= arriveTime {
+			due, pause = "it has no session", askAbsent
 		}
+	case silence >= rules.silence(x.every, l.timeout):
+		due = fmt.Sprintf("silent for %.1f s", silence.Seconds())
+		l.suspect(w, x, due)
+	}
+	rest := x.busy || time.Since(x.ended) < pause
+	ping := rules.pings && has && due == "" && !x.pinging && time.Since(x.pinged) >= l.pingEvery()
+	l.mu.Unlock()
+	switch {
+	case due != "" && !rest:
+		l.check(ctx, w)
+	case ping:
+		l.startPing(ctx, w)
 	}
 }
 
-// present tells whether a worker has a line, and notes since when it has none: a sign of life alone is no line.
-func (l *liveness) present(workerID string) bool {
-	has := l.hasLine(workerID)
+// present notes since when a worker has no line: a sign of life alone is no line.
+func (x *ward) present(has bool) {
+	if has {
+		x.absent = time.Time{}
+	} else if x.absent.IsZero() {
+		x.absent = time.Now()
+	}
+}
+
+// forget drops what is known of workers that are dead or gone.
+func (l *liveness) forget(alive map[string]bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if has {
-		delete(l.absent, workerID)
-	} else if _, ok := l.absent[workerID]; !ok {
-		l.absent[workerID] = time.Now()
-	}
-	return has
+	maps.DeleteFunc(l.wards, func(id string, x *ward) bool { return !alive[id] && !x.busy && !x.pinging })
+	l.publish()
 }
 
 // checkID is check for a worker whose session has ended or whom gossip misses.
@@ -125,62 +256,79 @@ func (l *liveness) checkID(ctx context.Context, workerID string) {
 
 // check starts to ask a worker, unless that is under way.
 func (l *liveness) check(ctx context.Context, w *fsm.Worker) {
-	l.present(w.ID)
+	has := l.hasLine(w.ID)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[w.ID] || l.over || ctx.Err() != nil {
+	x := l.ward(w.ID)
+	x.meet(w)
+	x.present(has)
+	if x.busy || l.over || ctx.Err() != nil {
 		return
 	}
-	l.busy[w.ID] = true
+	x.busy = true
 	l.wg.Go(func() {
 		defer func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			delete(l.busy, w.ID)
+			x.busy, x.ended = false, time.Now()
 		}()
-		if reason := l.judge(ctx, w); reason != "" && ctx.Err() == nil {
-			l.declare(ctx, w, reason)
-		}
+		l.judge(ctx, w, x)
 	})
 }
 
-// judge gives the reason why a worker is lost, or nothing.
-func (l *liveness) judge(ctx context.Context, w *fsm.Worker) string {
-	var err error
-	for try := range 2 {
-		if try > 0 && !pause(ctx, probePause) {
-			return ""
+// judge asks a worker up to twice, and acts on what comes of it.
+func (l *liveness) judge(ctx context.Context, w *fsm.Worker, x *ward) {
+	began := time.Now()
+	err := l.examine(ctx, w, x)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err == nil:
+		l.heard(w.ID)
+		l.clear(ctx, w, x)
+		if reason := l.judgeAbsent(x); reason != "" {
+			l.declare(ctx, w, reason, l.damping.death())
 		}
-		if err = l.ask(ctx, w); err == nil {
-			l.heard(w.ID)
-			return l.judgeAbsent(w)
-		}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			return fmt.Sprintf("its process is gone: nothing listens at %s:%d", w.Host, w.Port)
+		return
+	}
+	if reason := l.condemn(w, x, began, err); reason != "" {
+		if doubted, workers := l.unanswering(); l.brake.allows(w.ID, doubted, workers) {
+			l.declare(ctx, w, reason, l.damping.death())
 		}
 	}
-	if silent := time.Since(l.lastHeard(w.ID)); silent >= silentAfter {
-		return fmt.Sprintf("silent for %d s and no answer to two questions: %v", int(silent.Seconds()), err)
-	}
-	return ""
 }
 
-// judgeAbsent is about a worker that answers. If it does so without a line for too long, it is of no use.
-func (l *liveness) judgeAbsent(w *fsm.Worker) string {
-	if l.present(w.ID) {
-		return ""
+// condemn gives the reason why a worker that did not answer is lost, or nothing while it is given more time.
+func (l *liveness) condemn(w *fsm.Worker, x *ward, began time.Time, err error) string {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Sprintf("its process is gone: nothing listens at %s:%d", w.Host, w.Port)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if since := l.absent[w.ID]; time.Since(since) >= l.timeout {
-		return fmt.Sprintf("no session for %d s, though its port answers", int(time.Since(since).Seconds()))
+	grace := graceTime
+	if x.restless {
+		grace = graceOfSuspects
 	}
-	return ""
+	silence := l.silence(x)
+	if x.heard.After(began) || silence < minSilence || time.Since(l.since) < grace {
+		return ""
+	}
+	return fmt.Sprintf("silent for %.1f s and no answer to two questions: %v", silence.Seconds(), err)
 }
 
-func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string) {
+// judgeAbsent is about a worker that answers. If it does so without a line for too long, it is of no use.
+func (l *liveness) judgeAbsent(x *ward) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if x.absent.IsZero() || time.Since(x.absent) < l.timeout {
+		return ""
+	}
+	return fmt.Sprintf("no session for %d s, though its port answers", int(time.Since(x.absent).Seconds()))
+}
+
+func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string, d *fsm.Damping) {
 	l.log.Warn("worker lost", "worker", w.ID, "reason", reason)
-	if err := l.lost(ctx, w, reason); err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
+	if err := l.lost(ctx, w, reason, d); err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
 		if ctx.Err() == nil {
 			l.log.Warn("the loss of a worker could not be committed; it will be judged again", "worker", w.ID, "error", err)
 		}
@@ -188,19 +336,18 @@ func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.last, w.ID)
-	delete(l.absent, w.ID)
+	if x := l.ward(w.ID); x.life == w.Incarnation { // and no new life has begun a session meanwhile
+		*x = ward{busy: x.busy, pinging: x.pinging}
+	}
+	l.publish()
 }
 
 // declareLost takes a worker's own word that it is stopping.
 func (l *liveness) declareLost(ctx context.Context, workerID, incarnation, reason string) {
 	if w, ok := l.state().Worker(workerID); ok && w.State != fsm.WorkerDead && w.Incarnation == incarnation {
-		l.declare(ctx, w, reason)
+		l.declare(ctx, w, reason, nil)
 	}
 }
-
-// answers tells whether a worker answers one question now.
-func (l *liveness) answers(ctx context.Context, w *fsm.Worker) bool { return l.ask(ctx, w) == nil }
 
 // pause waits, and tells whether the term goes on.
 func pause(ctx context.Context, d time.Duration) bool {

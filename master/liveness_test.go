@@ -19,8 +19,8 @@ var (
 	errTimeout = errors.New("i/o timeout")
 )
 
-// ward is a liveness over books with one worker or more, whose ports behave as a test says.
-type ward struct {
+// trial is a liveness over books with one worker or more, whose ports behave as a test says.
+type trial struct {
 	*books
 	live  *liveness
 	start time.Time
@@ -28,7 +28,8 @@ type ward struct {
 	stop  func()
 
 	mu      sync.Mutex
-	port    func() error  // what a question gets
+	port    func() error // what a question gets
+	frozen  map[string]bool
 	slow    time.Duration // how long it takes
 	asked   int
 	asking  map[string]int
@@ -36,6 +37,7 @@ type ward struct {
 	lines   map[string]bool
 	commit  error
 	verdict []verdict
+	beats   sync.WaitGroup
 }
 
 type verdict struct {
@@ -43,12 +45,18 @@ type verdict struct {
 	at             time.Duration
 }
 
-func newWard(t *testing.T, workers ...string) *ward {
-	w := &ward{books: newBooks(t), start: time.Now(), asking: map[string]int{}, lines: map[string]bool{}, port: func() error { return nil }}
+func newTrial(t *testing.T, workers ...string) *trial {
+	w := &trial{books: newBooks(t), start: time.Now(), asking: map[string]int{}, lines: map[string]bool{}, frozen: map[string]bool{}, port: func() error { return nil }}
 	for _, id := range workers {
 		w.worker(id)
 		w.lines[id] = true
 	}
+	w.lead()
+	return w
+}
+
+// lead begins a term over the books as they are.
+func (w *trial) lead() {
 	w.live = newLiveness(quiet(), w.State)
 	w.live.timeout = time.Minute
 	w.live.hasLine = func(id string) bool {
@@ -57,7 +65,7 @@ func newWard(t *testing.T, workers ...string) *ward {
 		return w.lines[id]
 	}
 	w.live.ask = w.ask
-	w.live.lost = func(_ context.Context, wk *fsm.Worker, reason string) error {
+	w.live.lost = func(_ context.Context, wk *fsm.Worker, reason string, d *fsm.Damping) error {
 		w.mu.Lock()
 		w.verdict = append(w.verdict, verdict{wk.ID, reason, time.Since(w.start)})
 		err := w.commit
@@ -65,40 +73,99 @@ func newWard(t *testing.T, workers ...string) *ward {
 		if err != nil {
 			return err
 		}
-		return w.try(&fsm.WorkerLost{ID: wk.ID, Incarnation: wk.Incarnation, Reason: reason, At: now()}, nil)
+		return w.try(&fsm.WorkerLost{ID: wk.ID, Incarnation: wk.Incarnation, Reason: reason, At: now(), Damping: d}, nil)
 	}
+	w.live.note = func(_ context.Context, c *fsm.SuspectWorker) error { return w.try(c, nil) }
+	w.live.brake.save = func(_ context.Context, b fsm.Brake) error { return w.try(&fsm.SetBrake{Brake: b}, nil) }
+	w.live.inherit()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	w.ctx, w.stop = ctx, func() { cancel(); <-ended }
-	go func() {
+	w.ctx, w.stop = ctx, func() { cancel(); <-ended; w.beats.Wait() }
+	live := w.live
+	w.beats.Go(func() {
 		defer close(ended)
-		w.live.run(ctx)
-	}()
-	return w
+		time.Sleep(time.Nanosecond) // the test sets more of it
+		live.run(ctx)
+	})
 }
 
-func (w *ward) ask(ctx context.Context, wk *fsm.Worker) error {
+func (w *trial) ask(ctx context.Context, wk *fsm.Worker) error {
 	w.mu.Lock()
 	w.asked++
 	w.asking[wk.ID]++
 	w.most = max(w.most, w.asking[wk.ID])
 	slow := w.slow
 	w.mu.Unlock()
-	pause(ctx, slow)
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.asking[wk.ID]--
+	}()
+	for w.isFrozen(wk.ID) { // it answers when it thaws
+		if !pause(ctx, 10*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	if slow > 0 && !pause(ctx, slow) {
+		return ctx.Err()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asking[wk.ID]--
 	return w.port()
 }
 
-func (w *ward) set(f func()) {
+// freeze stops a worker that beats.
+func (w *trial) freeze(ids ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		w.frozen[id] = true
+	}
+}
+
+func (w *trial) isFrozen(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.frozen[id]
+}
+
+func (w *trial) thaw(ids ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, id := range ids {
+		delete(w.frozen, id)
+	}
+}
+
+// beat lets workers that are not frozen be heard of, as Go workers are, until the term ends.
+func (w *trial) beat(ids ...string) {
+	live, ctx := w.live, w.ctx
+	for i, id := range ids {
+		w.beats.Go(func() {
+			pause(ctx, time.Duration(i)*37*time.Millisecond%(500*time.Millisecond)) // not all at once
+			for {
+				w.mu.Lock()
+				silent := w.frozen[id] || !w.lines[id]
+				w.mu.Unlock()
+				if !silent {
+					live.heard(id)
+				}
+				if !pause(ctx, 500*time.Millisecond) {
+					return
+				}
+			}
+		})
+	}
+}
+
+func (w *trial) set(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
 }
 
 // heartbeats come until the returned function is called.
-func (w *ward) heartbeats(id string, every time.Duration) (stop func()) {
+func (w *trial) heartbeats(id string, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -110,7 +177,7 @@ func (w *ward) heartbeats(id string, every time.Duration) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-func (w *ward) state(id string) fsm.WorkerState {
+func (w *trial) state(id string) fsm.WorkerState {
 	wk, ok := w.State().Worker(id)
 	if !ok {
 		return 0
@@ -119,7 +186,7 @@ func (w *ward) state(id string) fsm.WorkerState {
 }
 
 // one gives the only verdict.
-func (w *ward) one() verdict {
+func (w *trial) one() verdict {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,58 +201,132 @@ func inTime(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-func TestRefusedConnectionIsLostAtOnce(t *testing.T) {
+func TestRefusedTwiceIsLostAtOnce(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		w.set(func() { w.port, w.lines["w1"] = func() error { return errRefused }, false })
 		w.live.checkID(w.ctx, "w1")
+		time.Sleep(refusedPause)
 		synctest.Wait()
-		if v := w.one(); v.at != 0 || !strings.Contains(v.reason, "nothing listens at host-w1:7000") {
+		if v := w.one(); v.at != refusedPause || !strings.Contains(v.reason, "nothing listens at host-w1:7000") {
 			t.Errorf("%+v", v)
 		}
-		if w.asked != 1 || w.state("w1") != fsm.WorkerDead {
+		if w.asked != 2 || w.state("w1") != fsm.WorkerDead {
 			t.Errorf("asked %d times, state %s", w.asked, w.state("w1"))
 		}
 		w.stop()
 	})
 }
 
-func TestSilentWorkerThatDoesNotAnswerIsLost(t *testing.T) {
+// A supervisor may have restarted the process between two questions.
+func TestRefusedOnceIsNotLost(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
-		beat := w.heartbeats("w1", 2*time.Second)
-		w.set(func() { w.port = func() error { return errTimeout } })
-		time.Sleep(30 * time.Second)
+		w := newTrial(t, "w1")
 		w.set(func() {
-			if w.asked != 0 {
-				t.Errorf("a worker that is heard of was asked %d times", w.asked)
+			w.port = func() error {
+				if w.asked == 1 {
+					return errRefused
+				}
+				return nil
 			}
 		})
-		beat() // the last one at 30 s
-		time.Sleep(silentAfter - time.Second)
-		w.set(func() {
-			if len(w.verdict) != 0 {
-				t.Errorf("lost too early: %v", w.verdict)
-			}
-		})
-		time.Sleep(10 * time.Second)
+		w.live.checkID(w.ctx, "w1")
+		time.Sleep(time.Second)
 		w.stop()
-		v := w.one()
-		if !strings.Contains(v.reason, "no answer to two questions") || !strings.Contains(v.reason, errTimeout.Error()) {
-			t.Errorf("reason %q", v.reason)
+		if len(w.verdict) != 0 || w.asked != 2 {
+			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
 		}
-		if late := v.at - 30*time.Second; late < silentAfter || late > silentAfter+3*time.Second {
-			t.Errorf("lost %s after its last word", late)
+	})
+}
+
+// TestFrozenWorker: not used any more after at most 1.4 s, lost after at most 2.9 s, whatever the moment at which it froze.
+func TestFrozenWorker(t *testing.T) {
+	for i := range 10 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			inTime(t, func(t *testing.T) {
+				w := newTrial(t, "w1", "w2")
+				w.beat("w1", "w2")
+				time.Sleep(10*time.Second + time.Duration(i)*77*time.Millisecond)
+				if w.asked != 0 {
+					t.Errorf("workers that are heard of were asked %d times", w.asked)
+				}
+				frozen := time.Now()
+				w.freeze("w1")
+				for !w.live.avoided("w1") {
+					time.Sleep(time.Millisecond)
+				}
+				if d := time.Since(frozen); d < 600*time.Millisecond || d > 1400*time.Millisecond {
+					t.Errorf("suspected after %s", d)
+				}
+				for w.state("w1") != fsm.WorkerDead {
+					time.Sleep(time.Millisecond)
+				}
+				if d := time.Since(frozen); d < minSilence || d > 2900*time.Millisecond {
+					t.Errorf("lost after %s", d)
+				}
+				if v := w.one(); !strings.Contains(v.reason, "no answer to two questions: no answer within 900ms") {
+					t.Errorf("reason %q", v.reason)
+				}
+				if w.asked != 2 || w.live.avoided("w2") {
+					t.Errorf("%d questions; w2 is avoided: %v", w.asked, w.live.avoided("w2"))
+				}
+				w.stop()
+			})
+		})
+	}
+}
+
+// TestShortStandstillCostsNothing: a worker that stands still for up to two seconds is not used meanwhile, and lives on.
+func TestShortStandstillCostsNothing(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t, "w1")
+		freed := 0
+		w.live.changed = func() { freed++ }
+		w.beat("w1")
+		time.Sleep(10 * time.Second)
+		for range 5 {
+			w.freeze("w1")
+			time.Sleep(1500 * time.Millisecond)
+			if !w.live.avoided("w1") {
+				t.Error("a silent worker is used")
+			}
+			w.thaw("w1")
+			time.Sleep(10 * time.Minute)
+			if w.live.avoided("w1") {
+				t.Error("a worker that answers again is not used")
+			}
 		}
-		if w.asked != 2 {
-			t.Errorf("%d questions, want 2", w.asked)
+		w.stop()
+		if len(w.verdict) != 0 || freed != 5 {
+			t.Errorf("verdicts %v, the scheduler was woken %d times", w.verdict, freed)
+		}
+		if watch := w.watch("w1"); watch.Suspected != 0 {
+			t.Errorf("%+v", watch)
+		}
+	})
+}
+
+// TestHeardOfIsAlive: a worker whose port does not answer, and that says over its session that it is there, is not lost.
+func TestHeardOfIsAlive(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t, "w1")
+		w.beat("w1")
+		time.Sleep(10 * time.Second)
+		w.set(func() { w.port = func() error { return errTimeout } })
+		for range 100 {
+			w.live.checkID(w.ctx, "w1") // gossip misses it
+			time.Sleep(time.Second)
+		}
+		w.stop()
+		if len(w.verdict) != 0 || w.asked < 100 {
+			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
 		}
 	})
 }
 
 func TestOneAnswerIsEnough(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		w.set(func() {
 			w.port = func() error {
 				if w.asked%2 == 1 { // every first question is lost
@@ -199,7 +340,7 @@ func TestOneAnswerIsEnough(t *testing.T) {
 		if len(w.verdict) != 0 || w.asked == 0 {
 			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
 		}
-		if most := int(10*time.Minute/silentAfter) * 2; w.asked > most+2 {
+		if most := int(10*time.Minute/goSilence) * 2; w.asked > most+2 {
 			t.Errorf("a worker that answers was asked %d times in 10 minutes", w.asked)
 		}
 	})
@@ -207,8 +348,9 @@ func TestOneAnswerIsEnough(t *testing.T) {
 
 func TestAnswersWithoutSessionAreNotEnough(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1", "w2")
-		beat := w.heartbeats("w1", 15*time.Second) // a JVM worker that never shows its list
+		w := newTrial(t, "w1", "w2")
+		w.beat("w2")
+		beat := w.heartbeats("w1", time.Second) // a worker that never shows its list
 		time.Sleep(5 * time.Second)
 		w.set(func() { w.lines["w1"] = false })
 		time.Sleep(w.live.timeout - 2*time.Second)
@@ -228,7 +370,7 @@ func TestAnswersWithoutSessionAreNotEnough(t *testing.T) {
 
 func TestSessionThatComesBackInTimeStartsTheClockAgain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		for range 10 {
 			w.set(func() { w.lines["w1"] = false })
 			time.Sleep(40 * time.Second)
@@ -244,7 +386,7 @@ func TestSessionThatComesBackInTimeStartsTheClockAgain(t *testing.T) {
 
 func TestNothingIsJudgedAfterTheTerm(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		w.set(func() {
 			w.lines["w1"], w.slow, w.port = false, 500*time.Millisecond, func() error { return errRefused }
 		})
@@ -262,15 +404,15 @@ func TestNothingIsJudgedAfterTheTerm(t *testing.T) {
 
 func TestOneCheckAtATimeForEachWorker(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1", "w2")
-		w.set(func() { w.slow, w.port = 5*time.Second, func() error { return errTimeout } })
-		for range 50 {
+		w := newTrial(t, "w1", "w2")
+		w.freeze("w1", "w2")
+		for range 14 { // less than the two questions of a check take
 			w.live.checkID(w.ctx, "w1")
 			w.live.checkID(w.ctx, "w2")
 			time.Sleep(100 * time.Millisecond)
 		}
 		w.stop()
-		if w.most != 1 || w.asked != 2 {
+		if w.most != 1 || w.asked != 4 {
 			t.Errorf("%d questions, %d at once to one worker", w.asked, w.most)
 		}
 	})
@@ -278,7 +420,7 @@ func TestOneCheckAtATimeForEachWorker(t *testing.T) {
 
 func TestVerdictThatWasNotCommittedIsGivenAgain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		w.set(func() {
 			w.lines["w1"], w.port, w.commit = false, func() error { return errRefused }, errors.New("no quorum")
 		})
@@ -293,18 +435,18 @@ func TestVerdictThatWasNotCommittedIsGivenAgain(t *testing.T) {
 		if w.state("w1") != fsm.WorkerDead {
 			t.Error("it was not lost in the end")
 		}
-		w.set(func() {
-			if n := len(w.verdict); n > 5 {
-				t.Errorf("%d verdicts: a dead worker is judged", n)
-			}
-		})
+		n := len(w.verdict)
+		time.Sleep(time.Minute)
+		if len(w.verdict) != n {
+			t.Error("a dead worker is judged")
+		}
 		w.stop()
 	})
 }
 
 func TestGoodbyeIsForThatLifeOnly(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
+		w := newTrial(t, "w1")
 		w.live.declareLost(w.ctx, "w1", "an earlier life", "bye")
 		w.live.declareLost(w.ctx, "nobody", "1", "bye")
 		if w.state("w1") != fsm.WorkerAlive {
@@ -314,25 +456,213 @@ func TestGoodbyeIsForThatLifeOnly(t *testing.T) {
 		if w.state("w1") != fsm.WorkerDead || w.one().reason != "bye" {
 			t.Error("a goodbye was not taken")
 		}
+		if watch := w.watch("w1"); watch.Flaps != 0 {
+			t.Errorf("a goodbye is no flap: %+v", watch)
+		}
 		w.live.declareLost(w.ctx, "w1", "1", "bye again")
 		w.one()
 		w.stop()
 	})
 }
 
-// A new leader has not heard of anybody yet, which is no silence.
-func TestNewTermGivesTimeToBeHeard(t *testing.T) {
+// TestGrace: a new leader has not heard of anybody yet, which is no silence; but a process that is gone may go at once.
+func TestGrace(t *testing.T) {
 	inTime(t, func(t *testing.T) {
-		w := newWard(t, "w1")
-		w.set(func() { w.lines["w1"], w.port = false, func() error { return errTimeout } })
-		time.Sleep(silentAfter - time.Second)
-		w.set(func() {
-			if len(w.verdict) != 0 {
-				t.Errorf("lost %v after the term began", w.verdict)
+		w := newTrial(t, "silent", "gone", "late")
+		w.set(func() { w.lines["silent"], w.lines["gone"], w.lines["late"] = false, false, false })
+		w.freeze("silent", "late")
+		w.live.ask = func(ctx context.Context, wk *fsm.Worker) error {
+			if wk.ID == "gone" {
+				return errRefused
 			}
-		})
-		time.Sleep(5 * time.Second)
+			return w.ask(ctx, wk)
+		}
+		time.Sleep(graceTime - 100*time.Millisecond)
+		if v := w.one(); v.worker != "gone" || v.at > arriveTime+300*time.Millisecond {
+			t.Errorf("%+v", v)
+		}
+		w.thaw("late")
+		w.set(func() { w.lines["late"] = true })
+		w.beat("late")
+		time.Sleep(3 * time.Second)
+		w.stop()
+		if len(w.verdict) != 2 || w.verdict[1].worker != "silent" || w.verdict[1].at < graceTime || w.verdict[1].at > graceTime+2*time.Second {
+			t.Errorf("%+v", w.verdict)
+		}
+	})
+}
+
+// TestUnwellLeaderTakesLonger: a leader whose own gossip fails gives others more time.
+func TestUnwellLeaderTakesLonger(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t, "w1")
+		w.live.unwell = func() int { return 7 }
+		w.beat("w1")
+		time.Sleep(10 * time.Second)
+		w.freeze("w1")
+		frozen := time.Now()
+		time.Sleep(4 * time.Second)
+		if w.state("w1") != fsm.WorkerAlive || !w.live.avoided("w1") {
+			t.Errorf("%s, avoided: %v", w.state("w1"), w.live.avoided("w1"))
+		}
+		for w.state("w1") != fsm.WorkerDead {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if d := time.Since(frozen); d > 6*time.Second {
+			t.Errorf("lost after %s", d)
+		}
+		w.stop()
+	})
+}
+
+// TestStandstillOfTheLeader: while this process does not run, nobody is silent, and no question counts.
+func TestStandstillOfTheLeader(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t, "w1", "w2")
+		state := w.live.state
+		var stop time.Duration
+		w.live.state = func() *fsm.State { // a look that takes long is like a process that is not run
+			d := stop
+			stop = 0
+			time.Sleep(d)
+			return state()
+		}
+		w.beat("w1", "w2")
+		time.Sleep(10 * time.Second)
+		for range 20 {
+			w.freeze("w1", "w2") // they run, and are not heard
+			stop = 8 * time.Second
+			time.Sleep(8*time.Second + 150*time.Millisecond)
+			w.thaw("w1", "w2")
+			time.Sleep(3 * time.Second)
+		}
+		w.stop()
+		if len(w.verdict) != 0 {
+			t.Errorf("%+v", w.verdict)
+		}
+	})
+}
+
+func TestStall(t *testing.T) {
+	t.Parallel()
+	var s stall
+	at := time.Now()
+	if s.at(at) != 0 {
+		t.Error("a stall before the first look")
+	}
+	for range 10 {
+		s.look(at)
+		at = at.Add(watchEvery + lateLook)
+	}
+	if s.at(at) != 0 {
+		t.Errorf("looks that are a little late add up to %s", s.at(at))
+	}
+	at = s.last.Add(5 * time.Second)
+	want := 5*time.Second - watchEvery
+	if s.at(at) != want {
+		t.Errorf("%s before the late look, want %s", s.at(at), want)
+	}
+	s.look(at)
+	if s.at(at) != want || s.at(at.Add(watchEvery)) != want {
+		t.Errorf("%s after it", s.at(at))
+	}
+}
+
+// jvm makes w1 one of Spark's own workers, which answers over its line unless it is frozen.
+func (w *trial) jvm() {
+	w.do(&fsm.RegisterWorker{Worker: fsm.Worker{
+		ID: "w1", Host: "host", Port: 1, Cores: 1, MemoryMB: 1, Kind: fsm.WorkerJVM, Builds: []string{"b"}, Incarnation: "w1", Registered: now(),
+	}}, nil)
+	w.lines["w1"] = true
+	w.live.ping = w.ask
+}
+
+func TestJVMWorkerIsAskedOverItsLine(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t)
+		w.jvm()
+		beat := w.heartbeats("w1", 15*time.Second)
+		time.Sleep(time.Minute)
+		if w.asked < 40 || w.asked > 61 || w.live.avoided("w1") {
+			t.Errorf("asked %d times in a minute; avoided: %v", w.asked, w.live.avoided("w1"))
+		}
+		frozen := time.Now()
+		w.freeze("w1")
+		beat()
+		for !w.live.avoided("w1") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if d := time.Since(frozen); d > 2800*time.Millisecond {
+			t.Errorf("suspected after %s", d)
+		}
+		for w.state("w1") != fsm.WorkerDead {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if d := time.Since(frozen); d < 4*time.Second || d > 7*time.Second {
+			t.Errorf("lost after %s", d)
+		}
+		w.stop()
+	})
+}
+
+// TestCollectionOfGarbage: a JVM that stands still for four seconds, once in ten minutes, is never lost.
+func TestCollectionOfGarbage(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t)
+		w.jvm()
+		for range 20 {
+			time.Sleep(10 * time.Minute)
+			w.freeze("w1")
+			time.Sleep(3900 * time.Millisecond)
+			w.thaw("w1")
+		}
+		time.Sleep(time.Minute)
+		if w.live.avoided("w1") {
+			t.Error("it is not used")
+		}
+		w.stop()
+		if len(w.verdict) != 0 {
+			t.Errorf("%+v", w.verdict)
+		}
+	})
+}
+
+// TestJVMWorkerThatCannotBeAsked goes by Spark's rule alone: no heartbeat for spark.worker.timeout, and then two questions.
+func TestJVMWorkerThatCannotBeAsked(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		w := newTrial(t)
+		w.jvm()
+		w.live.ping = func(context.Context, *fsm.Worker) error { return errNoPing }
+		beat := w.heartbeats("w1", 15*time.Second)
+		time.Sleep(5*time.Minute + time.Second)
+		beat() // the last one a second ago
+		w.freeze("w1")
+		time.Sleep(58 * time.Second)
+		if len(w.verdict) != 0 || w.asked != 0 {
+			t.Errorf("%v after %d questions", w.verdict, w.asked)
+		}
+		time.Sleep(6 * time.Second)
 		w.one()
 		w.stop()
 	})
+}
+
+func TestHeartbeatsOfALargeCluster(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]time.Duration{0: 500, 3: 500, 500: 500, 700: 700, 1000: 1000, 5000: 1000} {
+		if got := heartbeats(n); got != want*time.Millisecond {
+			t.Errorf("%d workers: every %s", n, got)
+		}
+		if got := rulesOf(fsm.WorkerGo).silence(heartbeats(n), time.Minute); got > 1700*time.Millisecond {
+			t.Errorf("%d workers: suspected after %s", n, got)
+		}
+	}
+}
+
+func (w *trial) watch(id string) fsm.Watch {
+	wk, ok := w.State().Worker(id)
+	if !ok {
+		return fsm.Watch{}
+	}
+	return wk.Watched()
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
-	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
 	"github.com/firesteel/firesteel/web"
@@ -32,6 +31,7 @@ type Master struct {
 	cfg        Config
 	log        *slog.Logger
 	scheduling scheduler.Settings
+	watching   watching
 
 	fsm       *fsm.Machine
 	node      *raftnode.Node
@@ -96,6 +96,9 @@ func (m *Master) open(ctx context.Context) error {
 func (m *Master) checkSettings() error {
 	policy, err := scheduler.ParsePolicy(m.cfg.Spark.WorkerSelectionPolicy)
 	if err != nil {
+		return err
+	}
+	if m.watching, err = readWatching(m.cfg.Spark); err != nil {
 		return err
 	}
 	m.scheduling = scheduler.Settings{
@@ -183,7 +186,7 @@ func (m *Master) serve(p *ports) {
 		Endpoints: map[string]rpcenv.Endpoint{"Master": &door{m: m, log: m.log}},
 	})
 	m.env.Serve(p.spark)
-	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}})
+	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}, SecondOpinion: secondOpinion{m: m}})
 	m.grpc.Serve(p.grpc)
 	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}))
 	m.servePages(p.web, web.Handler(view{m}))
@@ -318,38 +321,6 @@ func (p *ports) close() error {
 
 func sortByID(masters []web.MasterInfo) {
 	slices.SortFunc(masters, func(a, b web.MasterInfo) int { return cmp.Compare(a.ID, b.ID) })
-}
-
-// askWorker asks a worker's Spark port for its endpoint, which Go and JVM workers both have.
-func (m *Master) askWorker(ctx context.Context, w *fsm.Worker) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	dialect, err := m.workerDialect(w)
-	if err != nil {
-		return err
-	}
-	p, err := m.env.Dial(ctx, wireAddress(w.Host, w.Port), dialect)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	reply, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: workerEndpoint})
-	if err != nil {
-		return err
-	}
-	if yes, ok := reply.(*messages.Boolean); !ok || !yes.Value {
-		return fmt.Errorf("%s:%d is not a Spark worker any more", w.Host, w.Port)
-	}
-	return nil
-}
-
-func (m *Master) workerDialect(w *fsm.Worker) (rpcenv.Dialect, error) {
-	if w.Kind == fsm.WorkerJVM {
-		return dialectOf(w.Builds[0], w.Ref)
-	}
-	// A Go worker understands every table that we have.
-	tables := releases.Tables()
-	return rpcenv.Dialect{Table: tables[len(tables)-1]}, nil
 }
 
 // WaitWorkers returns when this master knows of a leader and of so many ALIVE workers.

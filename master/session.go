@@ -61,8 +61,9 @@ func (d *duties) serveWorker(stream sessionStream, hello *clusterpb.Hello) error
 	}
 	log := d.log.With("worker", hello.GetId())
 	line := newGoLine(d.ctx, d.term, log, stream)
+	every := heartbeats(d.m.fsm.State().WorkerCount())
 	line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Welcome{Welcome: &clusterpb.Welcome{
-		LeaderId: d.m.cfg.ID, MasterUrl: d.m.URL(), MasterWebUiUrl: d.m.webURL(), HeartbeatMs: uint32(heartbeatEvery.Milliseconds()),
+		LeaderId: d.m.cfg.ID, MasterUrl: d.m.URL(), MasterWebUiUrl: d.m.webURL(), HeartbeatMs: uint32(every.Milliseconds()),
 	}}})
 	defer func() {
 		line.close()
@@ -72,7 +73,7 @@ func (d *duties) serveWorker(stream sessionStream, hello *clusterpb.Hello) error
 	if err != nil {
 		return err
 	}
-	d.live.heard(hello.GetId())
+	d.live.begins(hello.GetId(), hello.GetIncarnation(), every)
 	d.dispatch.attach(hello.GetId(), line, running, hello.GetApplications())
 	d.schedule.trigger()
 	log.Info("worker session open", "executors", len(running))
@@ -101,12 +102,12 @@ func (d *duties) registerGoWorker(h *clusterpb.Hello) error {
 	if old, ok := d.heldByLiveWorker(w); ok {
 		return status.Errorf(codes.AlreadyExists, "worker id %s is held by a live worker at %s:%d: give this one another --id", w.ID, old.Host, old.Port)
 	}
-	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w})
+	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, Damping: d.live.damping.death()})
 	if fsm.RefusalCode(err) == fsm.CodeAddressTaken {
 		if d.addressHolderLives(w) {
 			return status.Error(codes.AlreadyExists, err.Error())
 		}
-		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, ReplaceAddress: true})
+		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, ReplaceAddress: true, Damping: d.live.damping.death()})
 	}
 	if fsm.RefusalCode(err) == fsm.CodeInvalid {
 		return status.Error(codes.InvalidArgument, err.Error())

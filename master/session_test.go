@@ -334,12 +334,15 @@ func TestIDAndAddressOfALiveWorkerAreRefused(t *testing.T) {
 func TestAddressOfASilentWorkerIsFree(t *testing.T) {
 	t.Parallel()
 	m := openOne(t)
+	live := m.duties.Load().live
+	live.mu.Lock()
+	live.ask = func(ctx context.Context, _ *fsm.Worker) error { <-ctx.Done(); return ctx.Err() }
+	live.mu.Unlock()
 	side := workerSide(t)
 	session(t, m, side, helloOf(side, "w1")).welcome()
 	eventually(t, m, "attached", attached(m, "w1"))
-	live := m.duties.Load().live
 	live.mu.Lock()
-	live.last["w1"] = time.Now().Add(-silentAfter)
+	live.ward("w1").heard = time.Now().Add(-silentAfter)
 	live.mu.Unlock()
 	session(t, m, side, helloOf(side, "w2")).welcome()
 }

@@ -36,6 +36,8 @@ type Cluster struct {
 	Healthy          bool `json:"healthy"`
 	FailureTolerance int  `json:"failureTolerance"`
 	Voters           int  `json:"voters"`
+	// WorkerHealth is what the leader doubts about workers.
+	WorkerHealth WorkerHealth `json:"workerHealth"`
 }
 
 // MasterInfo is one master. Addresses are host:port, or a URL where the name says so.

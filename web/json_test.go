@@ -247,7 +247,12 @@ func TestCluster(t *testing.T) {
   "gossipKey": true,
   "healthy": false,
   "failureTolerance": 1,
-  "voters": 3
+  "voters": 3,
+  "workerHealth": {
+    "suspects": null,
+    "heldBack": null,
+    "brake": null
+  }
 }
 `
 	f := newFake(t, false)
