@@ -11,12 +11,10 @@ import (
 	"github.com/firesteel/firesteel/chaos/storm"
 )
 
-// seedVariable makes TestChaos repeat, or try, another schedule of faults.
-const seedVariable = "FIRESTEEL_CHAOS_SEED"
-
 // TestChaos is the short form of scripts/chaos: faults of every kind that comes by in a while, under load and two real
-// jobs, on a cluster of its own; where this is root, also such of the network.
+// jobs, on a cluster of its own; where this is root, also such of the network. FIRESTEEL_SEED draws other ones.
 func TestChaos(t *testing.T) {
+	const seedVariable = "FIRESTEEL_SEED"
 	seed := uint64(1)
 	if text := os.Getenv(seedVariable); text != "" {
 		var err error
