@@ -80,15 +80,13 @@ func ChurnOriginal(ctx context.Context, r spark.Release, c load.Config) (Churn, 
 }
 
 func measure(ctx context.Context, out Churn, c load.Config, masters []*proc.Process) (Churn, error) {
-	before, started := cpuOf(masters), time.Now()
+	var before time.Duration
+	c.Began = func() { before = cpuOf(masters) }
+	c.Ended = func() { out.MasterCPU = cpuOf(masters) - before }
 	var err error
-	out.Result, err = load.Churn(ctx, c)
-	if err != nil {
+	if out.Result, err = load.Churn(ctx, c); err != nil {
 		return out, fmt.Errorf("%s: %w", out.Name, err)
 	}
-	// The masters' CPU is of the whole run; the share of the measured part goes by time.
-	whole := cpuOf(masters) - before
-	out.MasterCPU = time.Duration(float64(whole) * out.Took.Seconds() / time.Since(started).Seconds())
 	return out, nil
 }
 

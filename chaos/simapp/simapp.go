@@ -97,8 +97,14 @@ func (a *App) Register(ctx context.Context, name string, masters []string, retry
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	// Every master is sent the same bytes, as by a real driver, and they are made once: what the load costs here it takes from
+	// the masters on the same machine.
+	registration, err := a.registration(name)
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	for _, m := range masters {
-		wg.Go(func() { a.ask(ctx, name, m, retry) })
+		wg.Go(func() { a.ask(ctx, registration, m, retry) })
 	}
 	select {
 	case <-a.arrived:
@@ -111,14 +117,14 @@ func (a *App) Register(ctx context.Context, name string, masters []string, retry
 	}
 }
 
-func (a *App) ask(ctx context.Context, name, master string, retry time.Duration) {
+func (a *App) ask(ctx context.Context, registration []byte, master string, retry time.Duration) {
 	addr, err := ParseAddress(master)
 	if err != nil {
 		return
 	}
 	for ctx.Err() == nil {
 		if p, err := a.dial(ctx, addr); err == nil {
-			if err := a.register(ctx, p, name); err == nil {
+			if err := a.register(ctx, p, registration); err == nil {
 				select {
 				case <-ctx.Done():
 					return
@@ -149,18 +155,23 @@ func (a *App) dial(ctx context.Context, addr wire.Address) (*rpcenv.Peer, error)
 	return p, nil
 }
 
-func (a *App) register(ctx context.Context, p *rpcenv.Peer, name string) error {
+func (a *App) register(ctx context.Context, p *rpcenv.Peer, registration []byte) error {
 	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
 		return err
 	}
+	return p.SendPayload("Master", registration)
+}
+
+// registration is the object stream of a RegisterApplication.
+func (a *App) registration(name string) ([]byte, error) {
 	executor := map[string]messages.ExecutorResourceRequest{messages.ResourceMemory: {Amount: 512}, messages.ResourceCores: {Amount: 1}}
-	return p.Send("Master", &messages.RegisterApplication{
+	return rpcenv.Encode(&messages.RegisterApplication{
 		App: &messages.ApplicationDescription{
 			Name: name, User: "nobody", MaxCores: &a.cores, Command: messages.Command{MainClass: "none", Environment: a.environment},
 			DefaultProfile: messages.ResourceProfile{Executor: executor},
 		},
 		Driver: messages.Ref{Name: "AppClient", Host: a.addr.Host, Port: a.addr.Port},
-	})
+	}, rpcenv.Dialect{Table: a.table})
 }
 
 // WaitRunning waits for the first executor to be RUNNING.

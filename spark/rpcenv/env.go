@@ -33,6 +33,7 @@ type Env struct {
 	probe     int64
 	log       *slog.Logger
 	server    *wire.Server
+	questions questions
 }
 
 // New makes an environment. Serve makes it reachable; Dial works without.
@@ -87,29 +88,49 @@ var errNotVerifier = errors.New("the endpoint verifier answers CheckExistence on
 
 func (h handler) Ask(c *wire.Conn, env wire.Envelope) ([]byte, error) {
 	p := c.Value.(*Peer)
+	if env.Endpoint == Verifier {
+		return h.verify(c, p, env)
+	}
 	m, err := h.e.decode(p, env)
 	if err != nil {
 		h.e.log.Warn("an ask that cannot be served", "peer", c.RemoteAddr().String(), "endpoint", env.Endpoint, "error", err)
 		return nil, err
 	}
-	var reply messages.Message
-	if env.Endpoint == Verifier {
-		check, ok := m.(*messages.CheckExistence)
-		if !ok {
-			return nil, errNotVerifier
-		}
-		_, exists := h.e.endpoints[check.Name]
-		reply = &messages.Boolean{Value: exists || check.Name == Verifier}
-	} else {
-		ep, ok := h.e.endpoints[env.Endpoint]
-		if !ok {
-			return nil, fmt.Errorf("org.apache.spark.SparkException: Could not find %s.", env.Endpoint)
-		}
-		if reply, err = ep.ReceiveAndReply(p, m); err != nil {
-			return nil, err
-		}
+	ep, ok := h.e.endpoints[env.Endpoint]
+	if !ok {
+		return nil, fmt.Errorf("org.apache.spark.SparkException: Could not find %s.", env.Endpoint)
+	}
+	reply, err := ep.ReceiveAndReply(p, m)
+	if err != nil {
+		return nil, err
 	}
 	return p.encode(reply)
+}
+
+// verify answers whether an endpoint is here (RpcEndpointVerifier).
+func (h handler) verify(c *wire.Conn, p *Peer, env wire.Envelope) ([]byte, error) {
+	known := p.Dialect().Table
+	if a, ok := h.e.questions.get(env.Payload, known); ok {
+		if known == nil {
+			p.Adopt(Dialect{Table: a.table})
+		}
+		return a.reply, nil
+	}
+	m, err := h.e.decode(p, env)
+	if err != nil {
+		h.e.log.Warn("an ask that cannot be served", "peer", c.RemoteAddr().String(), "endpoint", env.Endpoint, "error", err)
+		return nil, err
+	}
+	check, ok := m.(*messages.CheckExistence)
+	if !ok {
+		return nil, errNotVerifier
+	}
+	_, exists := h.e.endpoints[check.Name]
+	reply, err := p.encode(&messages.Boolean{Value: exists || check.Name == Verifier})
+	if err == nil {
+		h.e.questions.put(env.Payload, answer{table: p.Dialect().Table, reply: reply})
+	}
+	return reply, err
 }
 
 func (h handler) Send(c *wire.Conn, env wire.Envelope) {
