@@ -135,8 +135,8 @@ var (
 // logLag bounds how long before we read a line it may have been written, on a machine that is busy.
 const logLag = 20 * time.Second
 
-// remember puts what the logs of workers and drivers tell into the history.
-func (j *jobs) remember(workers []*cluster.Worker) {
+// remember puts what the logs of workers and drivers tell into the history, and gives how many starts of executors that were.
+func (j *jobs) remember(workers []*cluster.Worker) (launched int) {
 	lagging := func(at time.Time) history.Slack {
 		to := j.rec.At(at)
 		return history.Slack{From: max(0, to-history.Time(logLag)), To: to}
@@ -146,6 +146,7 @@ func (j *jobs) remember(workers []*cluster.Worker) {
 		for _, p := range j.run.Started(w.Name) {
 			for _, l := range p.Find(startedLine) {
 				j.rec.Launched(l.Match[1], number(l.Match[2]), w.ID, lagging(l.At))
+				launched++
 			}
 		}
 	}
@@ -162,4 +163,5 @@ func (j *jobs) remember(workers []*cluster.Worker) {
 			}
 		}
 	}
+	return launched
 }

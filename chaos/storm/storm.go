@@ -307,7 +307,9 @@ func (s *storm) finish(ctx context.Context, r Report, err error) (Report, error)
 	}
 	r.Load = s.rec.Counts()
 	if s.jobs != nil {
-		s.jobs.remember(s.cluster.Workers)
+		if n := s.jobs.remember(s.cluster.Workers); n == 0 && s.rounds > 0 {
+			s.problem("real jobs ran, and no worker's log tells of an executor: has its text changed?")
+		}
 	}
 	r.Verdict = s.rec.Check(context.WithoutCancel(ctx), checkLimit)
 	for _, v := range r.Verdict.Violations {
