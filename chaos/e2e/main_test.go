@@ -83,7 +83,10 @@ func freshCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	suite.cluster, err = cluster.New(cluster.Config{Binary: suite.binary, Run: run, Workers: workers, Cores: coresPerWorker, Homes: suite.releases})
+	suite.cluster, err = cluster.New(cluster.Config{Binary: suite.binary, Run: run, Workers: workers, Cores: coresPerWorker, Homes: suite.releases,
+		// One test after the other kills workers of this cluster; each wants to use them afterwards.
+		Properties: map[string]string{"spark.firesteel.worker.damping.enabled": "false"},
+	})
 	if err != nil {
 		return err
 	}
