@@ -206,6 +206,7 @@ func (d *door) executorStateChanged(ctx context.Context, msg *messages.ExecutorS
 	if err := d.m.lateReport(msg.AppID, msg.ExecID); err != nil {
 		return err
 	}
+	d.m.heardOfExecutor(msg.AppID, msg.ExecID)
 	_, err := propose[none](ctx, d.m, &fsm.ExecutorStateChanged{
 		AppID: msg.AppID, ID: msg.ExecID, State: fsm.ExecutorState(msg.State + 1), Message: msg.Message, ExitStatus: msg.ExitStatus, At: now(),
 		MaxRetries: d.m.cfg.Spark.MaxExecutorRetries, Retained: d.m.cfg.Spark.RetainedApplications,
@@ -227,6 +228,20 @@ func (m *Master) lateReport(appID string, execID int) error {
 		}
 	}
 	return &fsm.Refusal{Code: fsm.CodeUnknownExecutor, Message: fmt.Sprintf("a report for executor %s/%d: no such live executor", appID, execID)}
+}
+
+// heardOfExecutor takes a JVM worker's report for a sign of its life: one that is busy need not be asked for another.
+func (m *Master) heardOfExecutor(appID string, execID int) {
+	d := m.duties.Load()
+	if d == nil {
+		return
+	}
+	s := m.fsm.State()
+	if a, ok := s.App(appID); ok {
+		if e, ok := s.Executor(a, execID); ok {
+			d.live.heard(e.WorkerID)
+		}
+	}
 }
 
 func (d *door) driverStateChanged(ctx context.Context, msg *messages.DriverStateChanged) error {
