@@ -3,6 +3,7 @@ package raftnode
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -57,6 +58,9 @@ func (n *Node) followLeader() {
 	})
 	n.raft.RegisterObserver(observer)
 	defer n.raft.DeregisterObserver(observer)
+	look := time.NewTicker(n.cfg.Profile.Election)
+	defer look.Stop()
+	var stray strayCandidate
 	for {
 		addr, id := n.raft.LeaderWithID()
 		if string(id) == n.cfg.ID && n.raft.State() != raft.Leader {
@@ -70,6 +74,10 @@ func (n *Node) followLeader() {
 		}
 		select {
 		case <-signals:
+		case <-look.C:
+			if stray.look(n.raft.State(), string(id), n.cfg.ID) {
+				n.freeCandidate(string(id))
+			}
 		case <-n.ctx.Done():
 			return
 		}

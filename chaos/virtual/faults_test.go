@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/firesteel/firesteel/raftnode"
 )
 
@@ -63,6 +65,12 @@ var faults = []fault{
 		}
 		time.Sleep(r.between(0, 800*time.Millisecond))
 		r.leader.crash()
+	}},
+	{name: "follower calls an election for nothing", weight: 3, leader: true, make: func(r *round) { callElection(r.follower()) }},
+	{name: "leader freezes, and a follower calls an election at once", weight: 3, leader: true, replaced: true, make: func(r *round) {
+		r.leader.freeze()
+		time.Sleep(r.between(0, 20*time.Millisecond))
+		callElection(r.follower())
 	}},
 	{name: "leadership is handed over", weight: 4, leader: true, make: handOver},
 	{name: "leader crashes while it hands over", weight: 2, leader: true, replaced: true, make: func(r *round) {
@@ -150,6 +158,23 @@ func (r *round) split(part []*master) {
 			}
 		}
 	}
+}
+
+// callElection is what the death watch and the watch for silence do, rightly or not: such an election overrides the votes'
+// regard for a leader that lives.
+func callElection(m *master) {
+	p := m.running()
+	if p == nil {
+		return
+	}
+	go func() {
+		request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
+		select {
+		case p.trans.consumer <- raft.RPC{Command: request, RespChan: make(chan raft.RPCResponse, 1)}:
+		case <-p.gone:
+		case <-p.trans.closed:
+		}
+	}()
 }
 
 func handOver(r *round) {

@@ -4,4 +4,4 @@ package virtual
 
 // shortFaults is how many faults a seed has where nobody says: fewer with the race detector, which makes them cost ten
 // times as much.
-const shortFaults = 25
+const shortFaults = 20
