@@ -85,7 +85,8 @@ func (s *masterSet) all() (all []*Master) {
 
 func (s *masterSet) any() *Master { return s.all()[0] }
 
-// call does something about the quorum at one master, again where it is only too early.
+// call does something about the quorum at one master, again where it is only too early: nobody leads, or a master was late on
+// a busy machine and is not counted on.
 func (s *masterSet) call(m *Master, do func(context.Context, clusterpb.QuorumClient) error) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
@@ -98,7 +99,7 @@ func (s *masterSet) call(m *Master, do func(context.Context, clusterpb.QuorumCli
 	}
 	for {
 		err := do(ctx, c)
-		if _, notLeader := rpc.NotLeader(err); err != nil && (notLeader || status.Code(err) == codes.Unavailable) && pause(ctx, 50*time.Millisecond) {
+		if code := status.Code(err); (code == codes.FailedPrecondition || code == codes.Unavailable) && pause(ctx, 50*time.Millisecond) {
 			continue
 		}
 		if err != nil {

@@ -31,9 +31,11 @@ const (
 	pilotPatience = 5 * pilotInterval / 2
 	// pilotChangeTimeout bounds one change of the configuration.
 	pilotChangeTimeout = 10 * time.Second
-	// healthyLag is how many entries a member may be behind: a second or two of the highest load measured, and far less than
-	// the log keeps for members that are slow (TrailingLogs).
-	healthyLag = 5_000
+	// healthyLooks is how many looks ago the entries were written that a healthy member must hold: more than pilotPatience, and
+	// so little that only those who are sent entries now are healthy. A number of entries would not do: raft waits up to 10 s
+	// before it sends entries again to a member that was away, while heartbeats reach it, and one with an old log, which
+	// does not know the present voters, would refuse them its vote.
+	healthyLooks = 4
 	// healthyContact, in heartbeat timeouts, is how long a member may not have heard of its leader.
 	healthyContact = 4
 	// leastVoters is what a quorum is never shrunk below by itself: two tolerate nothing.
@@ -98,6 +100,7 @@ type Autopilot struct {
 	silent  map[raft.ServerID]time.Time // since when a member has not answered
 	heard   map[raft.ServerID]time.Time // when it answered last
 	problem map[raft.ServerID]string
+	written []uint64 // the newest entry at each of the last healthyLooks looks
 }
 
 // NewAutopilot makes an autopilot for one term; Run starts it.
@@ -196,8 +199,10 @@ var _ autopilot.ApplicationIntegration = (*delegate)(nil)
 // AutopilotConfig implements autopilot.ApplicationIntegration.
 func (d *delegate) AutopilotConfig() *autopilot.Config {
 	s := (*Autopilot)(d).settings()
+	last := d.cfg.Node.raft.LastIndex()
+	needed := d.needed()
 	return &autopilot.Config{
-		CleanupDeadServers: !s.Off, LastContactThreshold: healthyContact * d.cfg.Node.cfg.Profile.Heartbeat, MaxTrailingLogs: healthyLag,
+		CleanupDeadServers: !s.Off, LastContactThreshold: max(healthyContact*d.cfg.Node.cfg.Profile.Heartbeat, pilotPatience), MaxTrailingLogs: last - min(last, needed),
 		MinQuorum: leastVoters, ServerStabilizationTime: s.Stabilization,
 	}
 }
@@ -252,6 +257,7 @@ func (d *delegate) FetchServerStats(ctx context.Context, servers map[raft.Server
 		pos Position
 		err error
 	}
+	d.look()
 	answers := make(chan answer, len(servers))
 	for id, s := range servers {
 		go func() {
@@ -271,6 +277,26 @@ func (d *delegate) FetchServerStats(ctx context.Context, servers map[raft.Server
 		stats[a.id] = &s
 	}
 	return stats
+}
+
+// needed is the entry that every healthy member holds.
+func (d *delegate) needed() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.written) == 0 {
+		return d.cfg.Node.raft.CommitIndex()
+	}
+	return d.written[0]
+}
+
+func (d *delegate) look() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.written) == 0 {
+		d.written = append(d.written, d.cfg.Node.raft.CommitIndex()) // the newest entries may be on their way
+	}
+	d.written = append(d.written, d.cfg.Node.raft.LastIndex())
+	d.written = d.written[max(0, len(d.written)-healthyLooks):]
 }
 
 func (d *delegate) ask(ctx context.Context, s Server) (Position, error) {

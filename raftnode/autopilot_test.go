@@ -96,8 +96,20 @@ func (p *piloted) leader() *Node {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	p.t.Fatal("nobody leads")
+	p.t.Fatal("nobody leads" + p.describe())
 	return nil
+}
+
+// describe says what each node knows, for a failure.
+func (p *piloted) describe() (out string) {
+	for _, id := range p.ids {
+		if n := p.node(id); n == nil {
+			out += fmt.Sprintf("\n%s is down", id)
+		} else {
+			out += fmt.Sprintf("\n%s cut off %t, %s in term %d, log to %d, servers %v", id, p.isolated[id], n.State(), n.Term(), n.raft.LastIndex(), n.Servers())
+		}
+	}
+	return out
 }
 
 // members describes the configuration as the leader sees it, such as "m1 m2 m3 (m4)": those in brackets have no vote.
@@ -285,7 +297,9 @@ func quorumStorm(t *testing.T, seed int64) {
 	}
 	p.tolerates(voters / 2)
 	var acked []string
+	start := time.Now()
 	for step := range 30 {
+		before := p.members()
 		victim := p.ids[rng.Intn(len(p.ids))]
 		if p.node(victim) == nil || p.isolated[victim] {
 			if p.isolate(victim, false); p.node(victim) == nil {
@@ -298,6 +312,7 @@ func quorumStorm(t *testing.T, seed int64) {
 				p.isolate(victim, true)
 			}
 		}
+		t.Logf("step %d at %s: %s; %s", step, time.Since(start), before, victim)
 		cmd := fmt.Sprint("c", step)
 		p.write(cmd)
 		acked = append(acked, cmd)
@@ -329,17 +344,16 @@ func quorumStorm(t *testing.T, seed int64) {
 	}
 }
 
-// spareable tells whether the voters that are up would be a majority without id.
+// spareable tells whether the voters that are up, and healthy as the leader sees it, are a majority without id.
 func (p *piloted) spareable(id string) bool {
-	voters, up := 0, 0
-	for _, s := range p.leader().Servers() {
-		if s.Voter {
-			if voters++; s.ID != id && p.node(s.ID) != nil && !p.isolated[s.ID] {
-				up++
-			}
-		}
+	p.mu.Lock()
+	pilot := p.pilots[p.leader().ID()]
+	p.mu.Unlock()
+	health, ok := pilot.Health()
+	for i, s := range health.Servers {
+		health.Servers[i].Healthy = s.Healthy && p.node(s.ID) != nil && !p.isolated[s.ID]
 	}
-	return up > voters/2
+	return ok && health.Without(id) == nil
 }
 
 // A voter comes back under its name with an empty disk in the very moment in which the only other holder of the newest
