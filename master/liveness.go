@@ -254,6 +254,17 @@ func (l *liveness) checkID(ctx context.Context, workerID string) {
 	}
 }
 
+// hint is checkID on weak evidence, a lost packet perhaps, that may come often.
+func (l *liveness) hint(ctx context.Context, workerID string) {
+	l.mu.Lock()
+	x, known := l.wards[workerID]
+	rest := !known || time.Since(x.ended) < askAgain
+	l.mu.Unlock()
+	if !rest {
+		l.checkID(ctx, workerID)
+	}
+}
+
 // check starts to ask a worker, unless that is under way.
 func (l *liveness) check(ctx context.Context, w *fsm.Worker) {
 	has := l.hasLine(w.ID)

@@ -47,8 +47,9 @@ func TestHintOfGossip(t *testing.T) {
 		w.beat("w1", "w2")
 		time.Sleep(10*time.Second + 10*time.Millisecond)
 		w.freeze("w1")
-		w.live.checkID(w.ctx, "w1")
-		w.live.checkID(w.ctx, "w2")
+		w.live.hint(w.ctx, "w1")
+		w.live.hint(w.ctx, "w2")
+		w.live.hint(w.ctx, "nobody")
 		time.Sleep(hintLimit + time.Millisecond)
 		if !w.live.avoided("w1") || w.live.avoided("w2") {
 			t.Errorf("avoided: %v, %v", w.live.avoided("w1"), w.live.avoided("w2"))

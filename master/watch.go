@@ -50,8 +50,14 @@ func (d *duties) loseWorker(ctx context.Context, w *fsm.Worker, reason string, f
 
 // gossiped takes a word of gossip about a member: a worker that somebody misses is asked at once.
 func (d *duties) gossiped(ev membership.Event) {
-	if ev.Member.Role == membership.RoleWorker && (ev.Kind == membership.Failed || ev.Kind == membership.Left) {
+	if ev.Member.Role != membership.RoleWorker {
+		return
+	}
+	switch ev.Kind {
+	case membership.Failed, membership.Left:
 		d.live.checkID(d.ctx, ev.Member.ID)
+	case membership.Suspected:
+		d.live.hint(d.ctx, ev.Member.ID)
 	}
 }
 

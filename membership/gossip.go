@@ -41,6 +41,7 @@ type Gossip struct {
 	meta    Meta
 	encoded atomic.Pointer[[]byte]
 	updated chan struct{} // capacity 1
+	started chan struct{} // closed when list is there
 
 	announceMu sync.Mutex
 
@@ -73,15 +74,17 @@ func Start(cfg Config) (*Gossip, error) {
 	conf := cfg.library()
 	g := &Gossip{
 		cfg: cfg, log: cfg.Logger, table: newTable(conf.Name), meta: cfg.Meta,
-		updated: make(chan struct{}, 1), joinNow: make(chan struct{}, 1), joined: make(chan struct{}),
+		updated: make(chan struct{}, 1), started: make(chan struct{}), joinNow: make(chan struct{}, 1), joined: make(chan struct{}),
 	}
 	g.encoded.Store(&encoded)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	conf.Delegate, conf.Events, conf.Alive = delegate{g}, g.table, g.table
+	conf.DisableTcpPingsForNode = g.probeFailed
 	if g.list, err = memberlist.Create(conf); err != nil {
 		g.cancel()
 		return nil, startError(cfg, err)
 	}
+	close(g.started)
 	g.tasks.Go(g.deliver)
 	g.tasks.Go(g.joinLoop)
 	g.tasks.Go(g.updateLoop)
@@ -100,7 +103,6 @@ func startError(cfg Config, err error) error {
 type delegate struct{ g *Gossip }
 
 func (d delegate) NodeMeta(int) []byte           { return *d.g.encoded.Load() }
-func (delegate) NotifyMsg([]byte)                {}
 func (delegate) GetBroadcasts(int, int) [][]byte { return nil }
 func (delegate) LocalState(bool) []byte          { return nil }
 func (delegate) MergeRemoteState([]byte, bool)   {}

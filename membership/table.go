@@ -14,10 +14,11 @@ type EventKind uint8
 
 // The kinds.
 const (
-	Joined  EventKind = iota + 1 // it is there, for the first time or again; a new life has a larger Incarnation
-	Updated                      // its metadata or address changed
-	Failed                       // nobody could reach it
-	Left                         // it said goodbye
+	Joined    EventKind = iota + 1 // it is there, for the first time or again; a new life has a larger Incarnation
+	Updated                        // its metadata or address changed
+	Failed                         // nobody could reach it
+	Left                           // it said goodbye
+	Suspected                      // somebody's probe of it was not answered: a hint, which nothing takes back
 )
 
 // String returns the kind in lower case.
@@ -31,6 +32,8 @@ func (k EventKind) String() string {
 		return "failed"
 	case Left:
 		return "left"
+	case Suspected:
+		return "suspected"
 	}
 	return fmt.Sprintf("event %d", uint8(k))
 }
