@@ -284,8 +284,19 @@ func (e *Executors) Ack(appID string, execID int) {
 func (e *Executors) ApplicationFinished(appID string) {
 	e.mu.Lock()
 	e.finishedApps[appID] = true
+	closing := e.closing
+	if !closing {
+		e.wg.Add(1)
+	}
 	e.mu.Unlock()
-	e.freeIfDone(appID)
+	if closing {
+		e.freeIfDone(appID)
+		return
+	}
+	go func() { // removing much takes long, and the caller is the session
+		defer e.wg.Done()
+		e.freeIfDone(appID)
+	}()
 }
 
 func (e *Executors) freeIfDone(appID string) {

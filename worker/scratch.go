@@ -20,13 +20,20 @@ type scratch struct {
 	log   *slog.Logger
 	mu    sync.Mutex
 	roots []string
-	apps  map[string][]string
+	apps  map[string]*appDirs
+}
+
+// appDirs are one application's directories, which are being made until made is closed.
+type appDirs struct {
+	made chan struct{}
+	dirs []string
+	err  error
 }
 
 // newScratch makes the private roots. A directory that cannot be used is left
 // out with a warning; if none is left that is an error.
 func newScratch(dirs []string, log *slog.Logger) (*scratch, error) {
-	s := &scratch{log: log, apps: make(map[string][]string)}
+	s := &scratch{log: log, apps: make(map[string]*appDirs)}
 	var errs []error
 	for _, dir := range dirs {
 		root, err := makePrivate(dir, "spark")
@@ -59,13 +66,33 @@ func makePrivate(parent, prefix string) (string, error) {
 	return dir, nil
 }
 
-// forApp gives the application's directories, and makes them on first use.
+// forApp gives the application's directories, and makes them on first use. A disk that hangs holds up the executors of
+// this application and nothing else: above all not the session, which asks for owners.
 func (s *scratch) forApp(appID string) ([]string, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if dirs, ok := s.apps[appID]; ok {
-		return dirs, nil
+	app, ok := s.apps[appID]
+	if !ok {
+		app = &appDirs{made: make(chan struct{})}
+		s.apps[appID] = app
 	}
+	s.mu.Unlock()
+	if ok {
+		<-app.made
+		return app.dirs, app.err
+	}
+	app.dirs, app.err = s.makeDirs(appID)
+	if app.err != nil {
+		s.mu.Lock()
+		if s.apps[appID] == app {
+			delete(s.apps, appID) // the next executor tries again
+		}
+		s.mu.Unlock()
+	}
+	close(app.made)
+	return app.dirs, app.err
+}
+
+func (s *scratch) makeDirs(appID string) ([]string, error) {
 	var dirs []string
 	var errs []error
 	for _, root := range s.roots {
@@ -80,7 +107,6 @@ func (s *scratch) forApp(appID string) ([]string, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("no subfolder can be created in %s: %w", strings.Join(s.roots, ","), errors.Join(errs...))
 	}
-	s.apps[appID] = dirs
 	return dirs, nil
 }
 
@@ -91,13 +117,21 @@ func (s *scratch) owners() []string {
 	return slices.Sorted(maps.Keys(s.apps))
 }
 
-// take forgets the application's directories and hands them over for removal.
+// take forgets the application's directories and hands them over for removal. It never waits for the disk.
 func (s *scratch) take(appID string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	dirs := s.apps[appID]
-	delete(s.apps, appID)
-	return dirs
+	app := s.apps[appID]
+	if app == nil {
+		return nil
+	}
+	select {
+	case <-app.made:
+		delete(s.apps, appID)
+		return app.dirs
+	default: // an executor is starting; they are taken when it has ended
+		return nil
+	}
 }
 
 // remove deletes directories that take gave.

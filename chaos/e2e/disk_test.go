@@ -21,6 +21,10 @@ import (
 	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/diskfault"
 	"github.com/firesteel/firesteel/chaos/simapp"
+	"github.com/firesteel/firesteel/chaos/spark"
+	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/spark/rpcenv"
 )
 
 // exitFatal is the exit code of a master that cannot go on: see package master.
@@ -458,4 +462,88 @@ func TestDamagedDisk(t *testing.T) {
 	s.must(os.Rename(s.DataDir(m), s.DataDir(m)+".damaged"))
 	s.start()
 	s.agree(r)
+}
+
+// TestWorkerDisks: an executor that finds no space fails and says so; a disk that hangs holds its executors up and neither
+// the worker's heartbeats nor its place with a new leader.
+func TestWorkerDisks(t *testing.T) {
+	if err := diskfault.Available(); err != nil {
+		t.Skip(err)
+	}
+	i := slices.IndexFunc(suite.releases, func(r spark.Release) bool { return r.Major() == 3 })
+	if i < 0 {
+		t.Skip("no release of Scala 2.12 was chosen")
+	}
+	s := &diskSet{masterSet: newMasters(t, cluster.Config{Masters: 1, Workers: 1, Homes: suite.releases[i : i+1]})}
+	mount := func(name string) *diskfault.Disk {
+		d, err := diskfault.Mount(diskfault.Config{Backing: filepath.Join(s.Cluster.Run.Dir, "disk", name), Point: filepath.Join(s.Cluster.Run.Dir, name)})
+		if errors.Is(err, diskfault.ErrUnavailable) {
+			t.Skip(err)
+		}
+		s.must(err)
+		t.Cleanup(d.Close)
+		return d
+	}
+	work, local := mount("work"), mount("local")
+	s.start()
+	master := s.Masters[0]
+
+	s.must(work.Set(diskfault.Faults{Full: true}))
+	failed := make(chan string, 100)
+	app := s.executing(func(m messages.Message) {
+		if u, ok := m.(*messages.ExecutorUpdated); ok && u.State == messages.ExecutorFailed {
+			select {
+			case failed <- u.Message:
+			default: // the first is enough
+			}
+		}
+	})
+	select {
+	case text := <-failed:
+		if !regexp.MustCompile(`Failed to create directory \S+: .*no space left on device`).MatchString(text) {
+			t.Errorf("the driver was told %q", text)
+		}
+	case <-s.ctx.Done():
+		t.Fatal("the driver was not told that its executor failed")
+	}
+	app.Close()
+	s.must(work.Clear())
+
+	s.must(local.Set(diskfault.Faults{Hang: diskfault.HangAll}))
+	app = s.executing(func(messages.Message) {})
+	defer app.Close()
+	s.must(local.WaitHeld())
+	pid := s.Workers[0].Process().PID()
+	s.must(master.Kill())
+	s.must(master.Start())
+	_, err := s.WaitWhole(s.ctx) // the worker is alive in the books of the new leader
+	s.must(err)
+	mark := time.Now().Add(12 * time.Second) // a silent worker is lost after 10 s
+	for time.Now().Before(mark) {
+		if b, err := books.Read(s.ctx, master.Web()); err != nil || b.AliveWorkers != 1 {
+			t.Fatalf("the worker is lost while a disk hangs: %v, %v", b, err)
+		}
+		time.Sleep(200 * time.Millisecond) // between two looks: that nothing changes has no event
+	}
+	s.must(local.Clear())
+	s.must(app.WaitRunning(s.ctx))
+	if s.Workers[0].Process().PID() != pid {
+		t.Error("the worker was started anew")
+	}
+}
+
+// executing registers an application that wants one executor.
+func (s *diskSet) executing(observe func(messages.Message)) *simapp.App {
+	s.Helper()
+	var table *releases.Table
+	for _, t := range releases.Tables() {
+		if t.Scala() == "2.12" { // that of Spark 3
+			table = t
+		}
+	}
+	app, err := simapp.New(simapp.Config{Cores: 1, Table: table, Observe: func(_ *rpcenv.Peer, m messages.Message) { observe(m) }})
+	s.must(err)
+	_, _, err = app.Register(s.ctx, fmt.Sprintf("%s %d", s.Name(), time.Now().UnixNano()), []string{s.Masters[0].Spark()}, 100*time.Millisecond)
+	s.must(err)
+	return app
 }
