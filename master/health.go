@@ -20,10 +20,10 @@ type question func(ctx context.Context, w *fsm.Worker) error
 var errNoPing = errors.New("no line that can be asked")
 
 // How long a worker of one kind may take. The sums are what it takes to find out about one that froze just after it was
-// heard of. A Go worker is silent for 1.2 s, seen within 0.2 s, and asked for 0.6 + 0.9 s: suspect after 1.4 s, dead after
-// 2.9 s. A JVM worker says something every 15 s, so it is asked (every 1 s, in large clusters less often), for 1.5 s, and
+// heard of. A Go worker is silent for 1.2 s, seen within 0.2 s, and asked for 0.5 + 0.9 s: suspect after 1.4 s, dead after
+// 2.8 s. A JVM worker says something every 15 s, so it is asked (every 1 s, in large clusters less often), for 1.5 s, and
 // then twice for 1.5 + 2.5 s, since a JVM may stand still for a full collection of its garbage: suspect after 2.5 s, dead
-// after 6.5 s. A leader that feels unwell takes up to 2.5 times as long for the two questions.
+// after 6.5 s. A leader that feels unwell takes up to half as long again for the two questions: 3.5 s for a Go worker.
 type rules struct {
 	limits [2]time.Duration // of the two questions that decide
 	pings  bool             // it is asked though nothing is wrong
@@ -34,7 +34,7 @@ const (
 	goSilence = 1200 * time.Millisecond
 	missedBy  = 650 * time.Millisecond
 	// minSilence is how long a worker that is lost for silence must have been so, whatever made it a suspect.
-	minSilence = 1500 * time.Millisecond
+	minSilence = goSilence
 	// refusedPause is the time between two questions of which the first was refused.
 	refusedPause = 50 * time.Millisecond
 	// hintLimit: a worker that gossip misses becomes a suspect when it has not answered after this.
@@ -43,15 +43,16 @@ const (
 	pingLimit = 1500 * time.Millisecond
 	// answerLimit bounds one question to a worker whose place is wanted by another.
 	answerLimit = time.Second
-	// maxUnwell is the largest score that counts.
-	maxUnwell = 3
+	// maxUnwell is the largest score that counts. It is soon reached: in a small cluster a worker that froze is asked for its
+	// help in probing others, and that it gives none counts as our fault.
+	maxUnwell = 2
 )
 
 func rulesOf(k fsm.WorkerKind) rules {
 	if k == fsm.WorkerJVM {
 		return rules{limits: [2]time.Duration{1500 * time.Millisecond, 2500 * time.Millisecond}, pings: true}
 	}
-	return rules{limits: [2]time.Duration{600 * time.Millisecond, 900 * time.Millisecond}}
+	return rules{limits: [2]time.Duration{500 * time.Millisecond, 900 * time.Millisecond}}
 }
 
 // silence is how long a worker may say nothing before it is a suspect. For Spark's own it is spark.worker.timeout.
@@ -75,7 +76,7 @@ func (l *liveness) pingEvery() time.Duration {
 
 // stretched is a limit as this leader's own health asks for: where its own gossip probes fail, it may be the one that is slow.
 func (l *liveness) stretched(limit time.Duration) time.Duration {
-	return limit + limit*time.Duration(min(l.unwell(), maxUnwell))/2
+	return limit + limit*time.Duration(min(l.unwell(), maxUnwell))/4
 }
 
 // examine asks a worker until it answers, at most twice; the error is that of the second question. A question during which
