@@ -205,6 +205,33 @@ func TestWorkersThroughFailovers(t *testing.T) {
 }
 
 // A master that goes away with a term open: sessions and requests find the next one.
+// What a JVM worker tells a master that does not lead was meant for one that did, and is old by the time it could be carried
+// out: it must not end what runs.
+func TestListShownToAFollowerEndsNothing(t *testing.T) {
+	t.Parallel()
+	masters := openThree(t)
+	l, f := leader(t, masters), follower(t, masters)
+	jvm := workerSide(t)
+	sendOn(t, jvm.dial(l), jvm.worker("jvm-1", l))
+	_, line := next[*messages.RegisteredWorker](jvm)
+	sendOn(t, line, &messages.WorkerLatestState{ID: "jvm-1"})
+	driver := newSparkSide(t, newestTable(), appClient, wire.Address{})
+	sendOn(t, driver.dial(l), driver.application("job", 1))
+	reg, _ := until[*messages.RegisteredApplication](driver)
+	launch, _ := until[*messages.LaunchExecutor](jvm)
+	askOn(t, line, "Master", &messages.ExecutorStateChanged{AppID: reg.AppID, ExecID: launch.ExecID, State: messages.ExecutorRunning})
+	other := jvm.dial(f)
+	sendOn(t, other, &messages.WorkerSchedulerStateResponse{ID: "jvm-1"})
+	// An ask takes its place behind the list.
+	if !askOn(t, other, "Master", &messages.RequestExecutors{AppID: reg.AppID, Totals: []messages.ProfileTotal{{Profile: profileOf(0, 1, 256), Total: 1}}}) {
+		t.Error("answered false")
+	}
+	a, ok := l.fsm.State().App(reg.AppID)
+	if !ok || a.Running != 1 {
+		t.Errorf("the executor does not run any more: %+v", a)
+	}
+}
+
 func TestLeaderThatCloses(t *testing.T) {
 	t.Parallel()
 	masters := openThree(t)

@@ -46,9 +46,9 @@ func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
 	case *messages.RegisterWorker:
 		err = d.registerWorker(ctx, p, msg)
 	case *messages.WorkerLatestState:
-		err = d.workerLatestState(ctx, p, msg)
+		err = d.workerLatestState(p, msg)
 	case *messages.WorkerSchedulerStateResponse:
-		err = d.workerSchedulerState(ctx, p, msg)
+		err = d.workerSchedulerState(p, msg)
 	case *messages.Heartbeat:
 		d.heartbeat(p, msg)
 	case *messages.WorkerDecommissioning:

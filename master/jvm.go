@@ -128,15 +128,15 @@ func (d *duties) reachWorker(ctx context.Context, w *fsm.Worker) (*rpcenv.Peer, 
 	return p, nil
 }
 
-func (d *door) workerLatestState(ctx context.Context, p *rpcenv.Peer, msg *messages.WorkerLatestState) error {
+func (d *door) workerLatestState(p *rpcenv.Peer, msg *messages.WorkerLatestState) error {
 	report := &fsm.WorkerReport{ID: msg.ID, Drivers: msg.DriverIDs, At: now()}
 	for _, e := range msg.Executors {
 		report.Executors = append(report.Executors, reportedBy(e))
 	}
-	return d.takeList(ctx, p, report)
+	return d.takeList(p, report)
 }
 
-func (d *door) workerSchedulerState(ctx context.Context, p *rpcenv.Peer, msg *messages.WorkerSchedulerStateResponse) error {
+func (d *door) workerSchedulerState(p *rpcenv.Peer, msg *messages.WorkerSchedulerStateResponse) error {
 	report := &fsm.WorkerReport{ID: msg.ID, At: now()}
 	for _, e := range msg.Executors {
 		report.Executors = append(report.Executors, reportedBy(e.Executor))
@@ -144,21 +144,23 @@ func (d *door) workerSchedulerState(ctx context.Context, p *rpcenv.Peer, msg *me
 	for _, drv := range msg.Drivers {
 		report.Drivers = append(report.Drivers, drv.DriverID)
 	}
-	return d.takeList(ctx, p, report)
+	return d.takeList(p, report)
 }
 
 func reportedBy(e messages.ExecutorDescription) fsm.ReportedExecutor {
 	return fsm.ReportedExecutor{AppID: e.AppID, ID: e.ExecID, State: fsm.ExecutorState(e.State) + 1}
 }
 
-// takeList commits a JVM worker's list and, where this master leads, begins to use the worker.
-func (d *door) takeList(ctx context.Context, p *rpcenv.Peer, report *fsm.WorkerReport) error {
-	if _, err := propose[fsm.WorkerReconciled](ctx, d.m, report); err != nil {
-		return err
-	}
+// takeList commits a JVM worker's list, where this master leads, and begins to use the worker. A list is true for the moment
+// in which it was made: it is neither held for the next leader nor forwarded to it, which asks for one of its own. One that
+// came late would end what the worker was given since (seen in a storm: chaos/storm, seed 4).
+func (d *door) takeList(p *rpcenv.Peer, report *fsm.WorkerReport) error {
 	duties := d.m.duties.Load()
 	if duties == nil {
-		return nil // it follows another master, which gets the list as well
+		return nil
+	}
+	if _, err := proposeHere[fsm.WorkerReconciled](duties.ctx, d.m, report); err != nil {
+		return err
 	}
 	var running []fsm.ExecutorKey
 	apps := map[string]bool{}
