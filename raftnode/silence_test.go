@@ -33,17 +33,18 @@ func TestAgreementNeedsTheOthers(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t, 3, nil)
 	leader, follower := g.leader(), g.follower()
-	// Nobody agrees while the leader is heard.
-	if agree, needed := follower.agreeOnSilence(leader.ID(), 300*time.Millisecond); agree != 1 || needed != 2 {
+	// Nobody agrees that has heard something within the hour.
+	if agree, needed := follower.agreeOnSilence(leader.ID(), time.Hour); agree != 1 || needed != 2 {
 		t.Errorf("%d agree of %d needed", agree, needed)
 	}
-	// All do that have heard nothing.
 	for _, n := range g.all() {
-		n.stream.silent.Store(silentFor(time.Hour))
+		n.stream.silent.Store(silentFor(2 * time.Hour))
 	}
-	if agree, needed := follower.agreeOnSilence(leader.ID(), 300*time.Millisecond); agree != 2 || needed != 2 {
-		t.Errorf("%d agree of %d needed", agree, needed)
-	}
+	// All do that have not. A question may go unanswered on a busy machine; it is asked again.
+	g.eventually(follower, "agreement", func() bool {
+		agree, _ := follower.agreeOnSilence(leader.ID(), time.Hour)
+		return agree == 2
+	})
 }
 
 func silentFor(d time.Duration) *silence {
