@@ -24,6 +24,7 @@ type gate struct {
 	next   uint64
 	shut   bool
 	timer  *time.Timer // runs while a write is in flight
+	due    time.Time   // when it should fire
 }
 
 func newGate(limit, fatal time.Duration, onFatal func(time.Duration)) *gate {
@@ -60,6 +61,7 @@ func (g *gate) end(id uint64) {
 
 // arm lets check run after d. The caller holds mu.
 func (g *gate) arm(d time.Duration) {
+	g.due = time.Now().Add(d)
 	if g.timer == nil {
 		g.timer = time.AfterFunc(d, g.check)
 		return
@@ -79,6 +81,7 @@ func (g *gate) age() time.Duration {
 // check shuts the gate when the oldest write is too old, and gives up on the process when it has been shut for too long.
 func (g *gate) check() {
 	g.mu.Lock()
+	g.forgive(time.Since(g.due))
 	age := g.age()
 	switch {
 	case len(g.writes) == 0:
@@ -86,7 +89,7 @@ func (g *gate) check() {
 		g.arm(g.limit - age)
 	case age < g.limit+g.fatal:
 		g.set(true)
-		g.arm(g.limit + g.fatal - age)
+		g.arm(min(g.limit, g.limit+g.fatal-age))
 	case g.excuse != nil && g.excuse():
 		g.set(true)
 		g.arm(g.fatal)
@@ -97,6 +100,17 @@ func (g *gate) check() {
 		return
 	}
 	g.mu.Unlock()
+}
+
+// forgive takes out of the writes' ages the time for which this process itself stood still: its disk may have answered long
+// ago, and it must not end on waking from a SIGSTOP. The caller holds mu.
+func (g *gate) forgive(late time.Duration) {
+	if late < g.limit {
+		return
+	}
+	for id, start := range g.writes {
+		g.writes[id] = start.Add(late)
+	}
 }
 
 // set changes the gate and tells. The caller holds mu.

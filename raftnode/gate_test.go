@@ -153,6 +153,35 @@ func TestGateTimes(t *testing.T) {
 	})
 }
 
+// A process that was frozen for longer than a disk may hang has not seen its disk hang.
+func TestTimeInWhichTheProcessStoodStillIsNoStall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var fatal atomic.Int64
+		g := newGate(time.Second, 10*time.Second, func(d time.Duration) { fatal.Store(int64(d)) })
+		end := g.begin()
+		time.Sleep(1500 * time.Millisecond)
+		if !g.isShut() {
+			t.Fatal("open although the write hangs")
+		}
+		g.mu.Lock() // what wakes comes 20 s late
+		for id, start := range g.writes {
+			g.writes[id] = start.Add(-20 * time.Second)
+		}
+		g.due = g.due.Add(-20 * time.Second)
+		g.mu.Unlock()
+		time.Sleep(8 * time.Second)
+		if fatal.Load() != 0 {
+			t.Fatal("gave up after 9.5 s of a disk that hangs, and a sleep")
+		}
+		time.Sleep(2 * time.Second)
+		if got := time.Duration(fatal.Load()); got < 11*time.Second || got > 12*time.Second {
+			t.Fatalf("gave up after %s", got)
+		}
+		end()
+	})
+}
+
 func TestStalledTransportSendsNothing(t *testing.T) {
 	t.Parallel()
 	g := newGate(time.Second, time.Minute, func(time.Duration) {})
