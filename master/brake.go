@@ -20,7 +20,7 @@ type brakeRules struct {
 	longest time.Duration // for which a worker is spared that another master reaches and this one does not
 }
 
-var defaultBrake = brakeRules{share: 0.2, least: 3, window: 10 * time.Second, hold: 15 * time.Second, longest: time.Minute}
+var defaultBrake = brakeRules{share: 0.2, least: 3, window: 5 * time.Second, hold: 15 * time.Second, longest: time.Minute}
 
 // limit is how many of so many workers may be lost at once.
 func (r brakeRules) limit(workers int) int { return max(r.least, int(r.share*float64(workers))) }
@@ -40,12 +40,13 @@ type brake struct {
 	inspect func(ctx context.Context, workerIDs []string) inspection
 	save    func(ctx context.Context, b fsm.Brake) error
 	give    func(ctx context.Context, master string) error // hands leadership over
+	dead    func(workerID string) bool                     // and it has not come back
 
 	saving  sync.Mutex // one at a time, so that the last one is the newest
 	mu      sync.Mutex
 	now     fsm.Brake
-	dirty   bool        // now is not saved
-	fallen  []time.Time // verdicts within the window
+	dirty   bool                 // now is not saved
+	fallen  map[string]time.Time // workers that verdicts were given on
 	found   inspection
 	foundAt time.Time
 	looking bool
@@ -81,7 +82,7 @@ func (i inspection) reaches(workerID string) (master string, ok bool) {
 
 func newBrake(log *slog.Logger, rules brakeRules) *brake {
 	return &brake{
-		log: log, rules: rules,
+		log: log, rules: rules, fallen: map[string]time.Time{}, dead: func(string) bool { return true },
 		inspect: func(context.Context, []string) inspection { return inspection{} },
 		save:    func(context.Context, fsm.Brake) error { return nil },
 		give:    func(context.Context, string) error { return nil },
@@ -114,14 +115,13 @@ func (b *brake) allows(workerID string, doubted []string, workers int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at := time.Now()
-	b.fallen = slices.DeleteFunc(b.fallen, func(t time.Time) bool { return at.Sub(t) > b.rules.window })
 	if b.now.Since == 0 {
-		n, of := len(doubted)+len(b.fallen), workers+len(b.fallen)
 		if !slices.Contains(doubted, workerID) {
-			n++
+			doubted = append(doubted, workerID)
 		}
+		n, of := b.count(doubted, workers, at)
 		if n <= b.rules.limit(of) {
-			b.fallen = append(b.fallen, at)
+			b.fallen[workerID] = at
 			return true
 		}
 		b.pull(at, n, of)
@@ -141,6 +141,13 @@ func (b *brake) allows(workerID string, doubted []string, workers int) bool {
 	return true
 }
 
+// count is how many workers seem lost at once, of how many: those in doubt, and those that were declared lost within the
+// window and are not back.
+func (b *brake) count(doubted []string, workers int, at time.Time) (lost, of int) {
+	maps.DeleteFunc(b.fallen, func(id string, t time.Time) bool { return at.Sub(t) > b.rules.window || !b.dead(id) })
+	return len(doubted) + len(b.fallen), workers + len(b.fallen)
+}
+
 func (b *brake) pull(at time.Time, suspects, workers int) {
 	b.now = fsm.Brake{Since: at.UnixMilli(), Until: at.Add(b.rules.hold).UnixMilli(), Suspects: suspects, Workers: workers}
 	b.dirty, b.passing, b.foundAt = true, false, time.Time{}
@@ -149,12 +156,16 @@ func (b *brake) pull(at time.Time, suspects, workers int) {
 }
 
 // release ends the brake when few enough workers are in doubt.
-func (b *brake) release(doubted, workers int) {
-	if b.now.Since == 0 || doubted > b.rules.limit(workers) {
+func (b *brake) release(doubted []string, workers int) {
+	if b.now.Since == 0 {
 		return
 	}
-	b.log.Warn("few workers are in doubt any more: verdicts are no longer held", "in doubt", doubted, "held", time.Since(time.UnixMilli(b.now.Since)).Round(time.Second))
-	b.now, b.dirty, b.fallen = fsm.Brake{}, true, nil
+	if n, of := b.count(doubted, workers, time.Now()); n > b.rules.limit(of) {
+		return
+	}
+	b.log.Warn("few workers are in doubt any more: verdicts are no longer held", "in doubt", len(doubted), "held", time.Since(time.UnixMilli(b.now.Since)).Round(time.Second))
+	b.now, b.dirty = fsm.Brake{}, true
+	clear(b.fallen)
 }
 
 // tendBrake does what is due while verdicts are held.
@@ -165,7 +176,7 @@ func (l *liveness) tendBrake(ctx context.Context, workers int) {
 	defer b.mu.Unlock()
 	// A leader that has only begun does not know yet who is in doubt.
 	if time.Since(l.since) >= graceTime {
-		b.release(len(doubted), workers)
+		b.release(doubted, workers)
 	}
 	if b.dirty {
 		b.dirty = false

@@ -254,3 +254,24 @@ func TestBrakeThatCannotBeKeptIsKeptLater(t *testing.T) {
 		w.stop()
 	})
 }
+
+// TestOneAfterTheOther: workers that die and come back one after the other are no mass loss.
+func TestOneAfterTheOther(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		ids := names(4)
+		w := newTrial(t, ids...)
+		w.live.damping.off = true
+		w.inspected(nil)
+		w.beat(ids...)
+		time.Sleep(10 * time.Second)
+		for i := range 12 {
+			began := time.Now()
+			w.die(ids[i%4])
+			if d := time.Since(began); d > 2900*time.Millisecond || w.State().Brake().Since != 0 {
+				t.Errorf("death %d took %s; brake %+v", i+1, d, w.State().Brake())
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		w.stop()
+	})
+}

@@ -79,12 +79,19 @@ type ward struct {
 }
 
 func newLiveness(log *slog.Logger, state func() *fsm.State) *liveness {
-	return &liveness{
+	l := &liveness{
 		log: log, state: state, since: time.Now(), wards: map[string]*ward{}, slots: make(chan struct{}, asksAtOnce),
 		ping: func(context.Context, *fsm.Worker) error { return errNoPing }, unwell: func() int { return 0 }, changed: func() {},
 		note:  func(context.Context, *fsm.SuspectWorker) error { return nil },
 		brake: newBrake(log, defaultBrake), damping: defaultDamping,
 	}
+	l.brake.dead = l.dead
+	return l
+}
+
+func (l *liveness) dead(workerID string) bool {
+	w, ok := l.state().Worker(workerID)
+	return !ok || w.State == fsm.WorkerDead
 }
 
 // ward gives what is known of a worker; the caller holds mu.

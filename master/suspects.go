@@ -128,9 +128,13 @@ func (l *liveness) unanswering() (ids []string, workers int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, x := range l.wards {
+		if x.life == "" { // declared lost a moment ago
+			continue
+		}
+		workers++
 		if x.suspect != nil && x.suspect.failed {
 			ids = append(ids, id)
 		}
 	}
-	return ids, len(l.wards)
+	return ids, workers
 }

@@ -24,6 +24,7 @@ func (d *duties) newWatch() *liveness {
 	}
 	l.damping = m.watching.damping
 	l.brake = newBrake(d.log, m.watching.brake)
+	l.brake.dead = l.dead
 	l.brake.inspect = d.inspect
 	l.brake.give = m.node.TransferLeadershipTo
 	l.brake.save = func(ctx context.Context, b fsm.Brake) error {
