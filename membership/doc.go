@@ -5,8 +5,8 @@
 // It carries 512 bytes of metadata per member ([Meta]): role, names, ports, and what a bootstrap needs to know. Whoever
 // holds the gossip key can say anything here, so nothing may be authorised by it.
 //
-// There is no event for suspicion: the library keeps that to itself. A member is alive until gossip has given it up
-// ([Failed]) or it said goodbye ([Left]).
+// A member is alive until gossip has given it up ([Failed]) or it said goodbye ([Left]). [Suspected] says that somebody has
+// missed it, once: a hint to ask it.
 //
 // DESIGN.md in this directory tells the reasons.
 package membership
