@@ -41,7 +41,7 @@ func detection(t *testing.T, p Profile, n int) {
 	began := time.Now()
 	w.kill(silentDeaths)
 	latest := 14*p.ProbeInterval + time.Duration(p.SuspicionMaxMult)*p.suspicion(n) // all but one in a million
-	for time.Since(began) < latest && w.known() < silentDeaths {
+	for deaths := 0; time.Since(began) < latest && deaths < silentDeaths; deaths, _ = w.known() {
 		time.Sleep(10 * time.Millisecond)
 	}
 	hint, known := w.median(began)
@@ -52,8 +52,8 @@ func detection(t *testing.T, p Profile, n int) {
 	if want := p.Detection(n); known < p.suspicion(n) || known > want+4*step {
 		t.Errorf("the median of the deaths was known after %s, computed %s", known, want)
 	}
-	if w.known() != silentDeaths || w.wrong > 0 {
-		t.Errorf("%d of %d deaths are known; %d of the living were taken for dead", w.known(), silentDeaths, w.wrong)
+	if deaths, wrong := w.known(); deaths != silentDeaths || wrong > 0 {
+		t.Errorf("%d of %d deaths are known; %d of the living were taken for dead", deaths, silentDeaths, wrong)
 	}
 	t.Logf("%s, %d members: first hint %s (computed %s), first to know %s (computed %s), medians of %d", p.Name, n,
 		hint.Round(time.Millisecond), p.Hint(n), known.Round(time.Millisecond), p.Detection(n), silentDeaths)
@@ -123,10 +123,11 @@ func (w *web) kill(count int) {
 	}
 }
 
-func (w *web) known() int {
+// known is how many deaths are known, and how many times one of the living was taken for dead.
+func (w *web) known() (deaths, wrong int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.gone)
+	return len(w.gone), w.wrong
 }
 
 // median of the times after which deaths were first hinted at and known.
