@@ -221,7 +221,7 @@ func (m *Master) followIdentity() {
 			return
 		}
 		if m.node.HasState() {
-			m.tellGossip("")
+			m.tellGossip(m.node.ClusterID())
 		}
 		if _, _, err := sub.Next(m.ctx); err != nil {
 			return

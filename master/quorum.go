@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,8 +123,10 @@ func (q quorum) RemoveMaster(ctx context.Context, r *clusterpb.RemoveMasterReque
 	if !ok {
 		return nil, errNoHealth
 	}
-	if err := h.Without(id); err != nil && !r.GetForce() {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	if !r.GetForce() {
+		if err := cmp.Or(h.Without(id), d.pilot.Confirm(ctx, id)); err != nil {
+			return nil, status.Error(codes.FailedPrecondition, err.Error())
+		}
 	}
 	if id == q.m.cfg.ID { // a leader that takes itself out could not see it done
 		if _, err := q.TransferLeadership(ctx, &clusterpb.TransferLeadershipRequest{Here: true}); err != nil {

@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
@@ -38,7 +40,9 @@ func newMasterSet(t *testing.T) *masterSet {
 	for id := range s.configs {
 		s.start(id)
 	}
-	leader(t, s.all())
+	for _, m := range s.all() {
+		eventually(t, m, "it knows its cluster", func(*fsm.State) bool { return m.node.ClusterID() != "" })
+	}
 	s.call(s.any(), func(ctx context.Context, c clusterpb.QuorumClient) error {
 		_, err := c.SetAutopilot(ctx, &clusterpb.SetAutopilotRequest{Settings: &clusterpb.AutopilotSettings{Voters: 3, StabilizationMs: 500, DeadAfterMs: 1500}})
 		return err
@@ -50,6 +54,7 @@ func newMasterSet(t *testing.T) *masterSet {
 func (s *masterSet) add(id string, gossipPort int) {
 	cfg := testConfig(s.t, id, s.dir)
 	cfg.BootstrapExpect, cfg.GossipPort = 3, gossipPort
+	cfg.Profile = "normal" // leaders that change all the time begin to count anew
 	cfg.RPCPort = freePorts(s.t, 1)[0]
 	cfg.exit = func(code int) { s.exits <- fmt.Sprint(id, " ", code) }
 	s.configs[id] = cfg
@@ -103,10 +108,21 @@ func (s *masterSet) call(m *Master, do func(context.Context, clusterpb.QuorumCli
 			continue
 		}
 		if err != nil {
-			s.t.Fatal(err)
+			s.t.Fatal(err, s.describe())
 		}
 		return
 	}
+}
+
+// describe says what each master knows, for a failure.
+func (s *masterSet) describe() (out string) {
+	for id, m := range s.open {
+		out += fmt.Sprintf("\n%s: leads %t, joining %t, %+v; gossip:", id, m.Leading(), m.node.Joining(), m.node.Stats())
+		for _, g := range m.gossip.Masters() {
+			out += fmt.Sprintf(" %s of %q at %s", g.ID, g.ClusterID, g.RaftAddr)
+		}
+	}
+	return out
 }
 
 // becomes waits until the leader lists the members as wanted, such as "m1 m2 m3 (m4)", and counts on so many failures.
@@ -228,19 +244,30 @@ func TestMasterIsRemoved(t *testing.T) {
 	// What must not be.
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := leader(t, s.all()).pool.Quorum(leader(t, s.all()).node.Addr())
+	c, err := s.any().pool.Quorum(s.any().node.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := remove("nobody", true)(ctx, c); status.Code(err) != codes.NotFound {
-		t.Errorf("removing nobody: %v", err)
+	refused := func(what string, want codes.Code, do func(context.Context, clusterpb.QuorumClient) error) {
+		s.call(s.any(), func(ctx context.Context, c clusterpb.QuorumClient) error {
+			err := do(ctx, c)
+			if code := status.Code(err); code == codes.FailedPrecondition || code == codes.Unavailable {
+				return err // nobody leads at the moment
+			} else if code != want {
+				t.Errorf("%s: %v", what, err)
+			}
+			return nil
+		})
 	}
-	if _, err := c.SetAutopilot(ctx, &clusterpb.SetAutopilotRequest{Settings: &clusterpb.AutopilotSettings{Voters: 2}}); status.Code(err) != codes.InvalidArgument {
-		t.Errorf("two voters: %v", err)
-	}
-	if _, err := c.TransferLeadership(ctx, &clusterpb.TransferLeadershipRequest{Id: l}); status.Code(err) != codes.NotFound {
-		t.Errorf("leadership for a spare: %v", err)
-	}
+	refused("removing nobody", codes.NotFound, remove("nobody", true))
+	refused("two voters", codes.InvalidArgument, func(ctx context.Context, c clusterpb.QuorumClient) error {
+		_, err := c.SetAutopilot(ctx, &clusterpb.SetAutopilotRequest{Settings: &clusterpb.AutopilotSettings{Voters: 2}})
+		return err
+	})
+	refused("leadership for a spare", codes.NotFound, func(ctx context.Context, c clusterpb.QuorumClient) error {
+		_, err := c.TransferLeadership(ctx, &clusterpb.TransferLeadershipRequest{Id: l})
+		return err
+	})
 	if _, err := c.Position(ctx, &clusterpb.PositionRequest{Id: "another"}); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("another master's position: %v", err)
 	}
@@ -267,4 +294,49 @@ func TestMasterIsRemoved(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// A master that was stopped before it learned which cluster it belongs to, and was forgotten meanwhile, is told when it comes back.
+func TestMasterThatNeverLearnedItsCluster(t *testing.T) {
+	t.Parallel()
+	s := newMasterSet(t)
+	s.becomes("m1 m2 m3", 1)
+	s.add("m4", 0)
+	s.start("m4")
+	s.becomes("m1 m2 m3 (m4)", 1)
+	early := follower(t, slices.DeleteFunc(s.all(), func(m *Master) bool { return m.cfg.ID == "m4" })).cfg.ID
+	s.stop(early)
+	for _, m := range s.all() {
+		eventually(t, m, "gossip misses it", func(*fsm.State) bool {
+			return !slices.ContainsFunc(m.gossip.Masters(), func(g membership.Member) bool { return g.ID == early })
+		})
+	}
+	s.becomes(strings.TrimSpace(strings.ReplaceAll("m1 m2 m3 m4", early+" ", "")), 1)
+	beginning(t, s.configs[early], s.configs)
+	m := s.start(early)
+	s.becomes(strings.ReplaceAll("m1 m2 m3 m4", early, "("+early+")"), 1)
+	eventually(t, m, "it knows its cluster", func(*fsm.State) bool { return m.node.ClusterID() != "" })
+}
+
+// beginning leaves a data directory as it is when a master is stopped in the first moment of its cluster: the configuration is
+// there, and nothing else.
+func beginning(t *testing.T, cfg Config, others map[string]Config) {
+	t.Helper()
+	if err := os.RemoveAll(cfg.DataDir); err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.RPCPort))
+	n, err := raftnode.Open(t.Context(), raftnode.Config{ID: cfg.ID, DataDir: cfg.DataDir, Bind: addr, Machine: machine{fsm.New(fsm.Config{})}, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers := []raftnode.Server{{ID: cfg.ID, Addr: addr, Voter: true}}
+	for _, id := range []string{"m1", "m2", "m3"} {
+		if id != cfg.ID {
+			servers = append(servers, raftnode.Server{ID: id, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(others[id].RPCPort)), Voter: true})
+		}
+	}
+	if err := errors.Join(n.Bootstrap(servers), n.Close()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -49,7 +49,13 @@ func (m *Master) followStanding() {
 		case lonely.IsZero():
 			lonely = time.Now()
 		case time.Since(lonely) >= lonelyFor:
-			if s, err := m.askStanding(m.ctx); err == nil && s.GetRemoved() && s.GetClusterId() == m.node.ClusterID() {
+			s, err := m.askStanding(m.ctx)
+			if err != nil {
+				break
+			}
+			m.learnCluster(s.GetClusterId())
+			m.tellGossip(m.node.ClusterID()) // or nobody adds it
+			if s.GetRemoved() && s.GetClusterId() == m.node.ClusterID() {
 				m.leave()
 				return
 			}
@@ -57,6 +63,18 @@ func (m *Master) followStanding() {
 		if !pause(m.ctx, every) {
 			return
 		}
+	}
+}
+
+// learnCluster is for a master that was stopped before the log had told it which cluster it is in: nobody would add it again.
+// The answer comes from a master of its own Raft configuration, and nothing of any cluster has been applied here.
+func (m *Master) learnCluster(id string) {
+	if id == "" || m.node.ClusterID() != "" || !m.node.HasState() || m.fsm.State().Index() > 0 {
+		return
+	}
+	m.log.Info("belongs to a cluster, says its leader", "cluster", id)
+	if err := m.node.SetClusterID(id); err != nil {
+		m.log.Warn("the cluster's id is not recorded", "error", err)
 	}
 }
 
@@ -82,12 +100,15 @@ func (m *Master) seekAdmission(ctx context.Context) error {
 	return m.node.Admit(ctx, s.GetIndex())
 }
 
-// askStanding asks all masters that it knows of, by Raft and by gossip, until one leads.
+// askStanding asks the masters of its Raft configuration until one leads, or, before it has one, those that gossip shows. A
+// master that has replaced all of them is found by its cluster's id.
 func (m *Master) askStanding(ctx context.Context) (*clusterpb.StandingReply, error) {
 	asked := map[string]bool{m.node.Addr(): true}
 	todo := m.otherMasters()
 	for _, g := range m.gossip.Masters() {
-		todo = append(todo, g.RaftAddr)
+		if own := m.node.ClusterID(); own != "" && g.ClusterID == own || len(m.node.Servers()) == 0 {
+			todo = append(todo, g.RaftAddr)
+		}
 	}
 	err := errors.New("no other master is known")
 	for len(todo) > 0 {

@@ -158,6 +158,26 @@ func (a *Autopilot) Answers(id string) bool {
 	return known && !silent
 }
 
+// Confirm asks the other voters now, without the patience that Health has, whether the quorum may go on without a member:
+// before a change that cannot be taken back when one of them has just died.
+func (a *Autopilot) Confirm(ctx context.Context, without string) error {
+	ctx, cancel := context.WithTimeout(ctx, pilotPatience)
+	defer cancel()
+	now := QuorumHealth{Servers: make([]Health, 0, 8)}
+	for _, s := range a.cfg.Node.voters() {
+		now.Servers = append(now.Servers, Health{Server: s})
+	}
+	var asked sync.WaitGroup
+	for i := range now.Servers {
+		asked.Go(func() {
+			_, err := (*delegate)(a).ask(ctx, now.Servers[i].Server)
+			now.Servers[i].Healthy = err == nil
+		})
+	}
+	asked.Wait()
+	return now.Without(without)
+}
+
 func (a *Autopilot) settings() AutopilotSettings {
 	s := a.cfg.Settings()
 	s.setDefaults()
