@@ -50,7 +50,9 @@ type brake struct {
 	found   inspection
 	foundAt time.Time
 	looking bool
-	passing bool // it was said that verdicts are given again
+	// released is when it was last.
+	released time.Time
+	passing  bool // it was said that verdicts are given again
 }
 
 // inspection is what a leader has found out about itself.
@@ -103,11 +105,11 @@ func (b *brake) inherit(last fsm.Brake) {
 	b.log.Warn("the last leader held verdicts on workers back", "since", time.UnixMilli(last.Since), "until", time.UnixMilli(b.now.Until), "suspects", last.Suspects)
 }
 
-// pulled tells whether verdicts are held.
-func (b *brake) pulled() bool {
+// excuses tells whether a doubt that began then is rather the leader's own trouble: verdicts are held, or were since.
+func (b *brake) excuses(since time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.now.Since != 0
+	return b.now.Since != 0 || b.released.After(since)
 }
 
 // allows tells whether a verdict may be given, where doubted are all workers that leave questions unanswered.
@@ -164,7 +166,7 @@ func (b *brake) release(doubted []string, workers int) {
 		return
 	}
 	b.log.Warn("few workers are in doubt any more: verdicts are no longer held", "in doubt", len(doubted), "held", time.Since(time.UnixMilli(b.now.Since)).Round(time.Second))
-	b.now, b.dirty = fsm.Brake{}, true
+	b.now, b.dirty, b.released = fsm.Brake{}, true, time.Now()
 	clear(b.fallen)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -25,6 +26,7 @@ type trial struct {
 	live  *liveness
 	start time.Time
 	ctx   context.Context
+	begin func() // the term begins: the test has set what it wants of live
 	stop  func()
 
 	mu      sync.Mutex
@@ -80,11 +82,14 @@ func (w *trial) lead() {
 	w.live.inherit()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	w.ctx, w.stop = ctx, func() { cancel(); <-ended; w.beats.Wait() }
+	ready := make(chan struct{})
+	w.begin = sync.OnceFunc(func() { close(ready) })
+	begin := w.begin
+	w.ctx, w.stop = ctx, func() { begin(); cancel(); <-ended; w.beats.Wait() }
 	live := w.live
 	w.beats.Go(func() {
 		defer close(ended)
-		time.Sleep(time.Nanosecond) // the test sets more of it
+		<-ready
 		live.run(ctx)
 	})
 }
@@ -139,6 +144,7 @@ func (w *trial) thaw(ids ...string) {
 
 // beat lets workers that are not frozen be heard of, as Go workers are, until the term ends.
 func (w *trial) beat(ids ...string) {
+	w.begin()
 	live, ctx := w.live, w.ctx
 	for i, id := range ids {
 		w.beats.Go(func() {
@@ -158,6 +164,12 @@ func (w *trial) beat(ids ...string) {
 	}
 }
 
+func (w *trial) questions() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
+}
+
 func (w *trial) set(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -166,6 +178,7 @@ func (w *trial) set(f func()) {
 
 // heartbeats come until the returned function is called.
 func (w *trial) heartbeats(id string, every time.Duration) (stop func()) {
+	w.begin()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -205,14 +218,15 @@ func TestRefusedTwiceIsLostAtOnce(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t, "w1")
 		w.set(func() { w.port, w.lines["w1"] = func() error { return errRefused }, false })
+		w.begin()
 		w.live.checkID(w.ctx, "w1")
 		time.Sleep(refusedPause)
 		synctest.Wait()
 		if v := w.one(); v.at != refusedPause || !strings.Contains(v.reason, "nothing listens at host-w1:7000") {
 			t.Errorf("%+v", v)
 		}
-		if w.asked != 2 || w.state("w1") != fsm.WorkerDead {
-			t.Errorf("asked %d times, state %s", w.asked, w.state("w1"))
+		if w.questions() != 2 || w.state("w1") != fsm.WorkerDead {
+			t.Errorf("asked %d times, state %s", w.questions(), w.state("w1"))
 		}
 		w.stop()
 	})
@@ -230,11 +244,12 @@ func TestRefusedOnceIsNotLost(t *testing.T) {
 				return nil
 			}
 		})
+		w.begin()
 		w.live.checkID(w.ctx, "w1")
 		time.Sleep(time.Second)
 		w.stop()
-		if len(w.verdict) != 0 || w.asked != 2 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
+		if len(w.verdict) != 0 || w.questions() != 2 {
+			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
 		}
 	})
 }
@@ -247,8 +262,8 @@ func TestFrozenWorker(t *testing.T) {
 				w := newTrial(t, "w1", "w2")
 				w.beat("w1", "w2")
 				time.Sleep(10*time.Second + time.Duration(i)*77*time.Millisecond)
-				if w.asked != 0 {
-					t.Errorf("workers that are heard of were asked %d times", w.asked)
+				if w.questions() != 0 {
+					t.Errorf("workers that are heard of were asked %d times", w.questions())
 				}
 				frozen := time.Now()
 				w.freeze("w1")
@@ -267,8 +282,8 @@ func TestFrozenWorker(t *testing.T) {
 				if v := w.one(); !strings.Contains(v.reason, "no answer to two questions: no answer within 900ms") {
 					t.Errorf("reason %q", v.reason)
 				}
-				if w.asked != 2 || w.live.avoided("w2") {
-					t.Errorf("%d questions; w2 is avoided: %v", w.asked, w.live.avoided("w2"))
+				if w.questions() != 2 || w.live.avoided("w2") {
+					t.Errorf("%d questions; w2 is avoided: %v", w.questions(), w.live.avoided("w2"))
 				}
 				w.stop()
 			})
@@ -318,8 +333,8 @@ func TestHeardOfIsAlive(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.stop()
-		if len(w.verdict) != 0 || w.asked < 100 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
+		if len(w.verdict) != 0 || w.questions() < 100 {
+			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
 		}
 	})
 }
@@ -335,13 +350,14 @@ func TestOneAnswerIsEnough(t *testing.T) {
 				return nil
 			}
 		})
+		w.begin()
 		time.Sleep(10 * time.Minute)
 		w.stop()
-		if len(w.verdict) != 0 || w.asked == 0 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.asked)
+		if len(w.verdict) != 0 || w.questions() == 0 {
+			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
 		}
-		if most := int(10*time.Minute/goSilence) * 2; w.asked > most+2 {
-			t.Errorf("a worker that answers was asked %d times in 10 minutes", w.asked)
+		if most := int(10*time.Minute/goSilence) * 2; w.questions() > most+2 {
+			t.Errorf("a worker that answers was asked %d times in 10 minutes", w.questions())
 		}
 	})
 }
@@ -371,6 +387,7 @@ func TestAnswersWithoutSessionAreNotEnough(t *testing.T) {
 func TestSessionThatComesBackInTimeStartsTheClockAgain(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t, "w1")
+		w.begin()
 		for range 10 {
 			w.set(func() { w.lines["w1"] = false })
 			time.Sleep(40 * time.Second)
@@ -390,14 +407,15 @@ func TestNothingIsJudgedAfterTheTerm(t *testing.T) {
 		w.set(func() {
 			w.lines["w1"], w.slow, w.port = false, 500*time.Millisecond, func() error { return errRefused }
 		})
+		w.begin()
 		w.live.checkID(w.ctx, "w1")
 		synctest.Wait() // a question is on its way
 		w.stop()        // and is waited for
 		w.live.checkID(w.ctx, "w1")
 		w.live.checkID(context.Background(), "w1") // whoever still holds this term's liveness
 		time.Sleep(time.Minute)
-		if w.asked != 1 || len(w.verdict) != 0 {
-			t.Errorf("%d questions, verdicts %v", w.asked, w.verdict)
+		if w.questions() != 1 || len(w.verdict) != 0 {
+			t.Errorf("%d questions, verdicts %v", w.questions(), w.verdict)
 		}
 	})
 }
@@ -406,14 +424,15 @@ func TestOneCheckAtATimeForEachWorker(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t, "w1", "w2")
 		w.freeze("w1", "w2")
+		w.begin()
 		for range 14 { // less than the two questions of a check take
 			w.live.checkID(w.ctx, "w1")
 			w.live.checkID(w.ctx, "w2")
 			time.Sleep(100 * time.Millisecond)
 		}
 		w.stop()
-		if w.most != 1 || w.asked != 4 {
-			t.Errorf("%d questions, %d at once to one worker", w.asked, w.most)
+		if w.most != 1 || w.questions() != 4 {
+			t.Errorf("%d questions, %d at once to one worker", w.questions(), w.most)
 		}
 	})
 }
@@ -424,6 +443,7 @@ func TestVerdictThatWasNotCommittedIsGivenAgain(t *testing.T) {
 		w.set(func() {
 			w.lines["w1"], w.port, w.commit = false, func() error { return errRefused }, errors.New("no quorum")
 		})
+		w.begin()
 		time.Sleep(3500 * time.Millisecond)
 		w.set(func() {
 			if len(w.verdict) < 3 {
@@ -447,6 +467,7 @@ func TestVerdictThatWasNotCommittedIsGivenAgain(t *testing.T) {
 func TestGoodbyeIsForThatLifeOnly(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t, "w1")
+		w.begin()
 		w.live.declareLost(w.ctx, "w1", "an earlier life", "bye")
 		w.live.declareLost(w.ctx, "nobody", "1", "bye")
 		if w.state("w1") != fsm.WorkerAlive {
@@ -477,6 +498,7 @@ func TestGrace(t *testing.T) {
 			}
 			return w.ask(ctx, wk)
 		}
+		w.begin()
 		time.Sleep(graceTime - 100*time.Millisecond)
 		if v := w.one(); v.worker != "gone" || v.at > arriveTime+300*time.Millisecond {
 			t.Errorf("%+v", v)
@@ -523,18 +545,16 @@ func TestStandstillOfTheLeader(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t, "w1", "w2")
 		state := w.live.state
-		var stop time.Duration
+		var stop atomic.Int64
 		w.live.state = func() *fsm.State { // a look that takes long is like a process that is not run
-			d := stop
-			stop = 0
-			time.Sleep(d)
+			time.Sleep(time.Duration(stop.Swap(0)))
 			return state()
 		}
 		w.beat("w1", "w2")
 		time.Sleep(10 * time.Second)
 		for range 20 {
 			w.freeze("w1", "w2") // they run, and are not heard
-			stop = 8 * time.Second
+			stop.Store(int64(8 * time.Second))
 			time.Sleep(8*time.Second + 150*time.Millisecond)
 			w.thaw("w1", "w2")
 			time.Sleep(3 * time.Second)
@@ -576,7 +596,7 @@ func (w *trial) jvm() {
 	w.do(&fsm.RegisterWorker{Worker: fsm.Worker{
 		ID: "w1", Host: "host", Port: 1, Cores: 1, MemoryMB: 1, Kind: fsm.WorkerJVM, Builds: []string{"b"}, Incarnation: "w1", Registered: now(),
 	}}, nil)
-	w.lines["w1"] = true
+	w.set(func() { w.lines["w1"] = true })
 	w.live.ping = w.ask
 }
 
@@ -586,8 +606,8 @@ func TestJVMWorkerIsAskedOverItsLine(t *testing.T) {
 		w.jvm()
 		beat := w.heartbeats("w1", 15*time.Second)
 		time.Sleep(time.Minute)
-		if w.asked < 40 || w.asked > 61 || w.live.avoided("w1") {
-			t.Errorf("asked %d times in a minute; avoided: %v", w.asked, w.live.avoided("w1"))
+		if w.questions() < 40 || w.questions() > 61 || w.live.avoided("w1") {
+			t.Errorf("asked %d times in a minute; avoided: %v", w.questions(), w.live.avoided("w1"))
 		}
 		frozen := time.Now()
 		w.freeze("w1")
@@ -613,6 +633,7 @@ func TestCollectionOfGarbage(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		w := newTrial(t)
 		w.jvm()
+		w.begin()
 		for range 20 {
 			time.Sleep(10 * time.Minute)
 			w.freeze("w1")
@@ -641,8 +662,8 @@ func TestJVMWorkerThatCannotBeAsked(t *testing.T) {
 		beat() // the last one a second ago
 		w.freeze("w1")
 		time.Sleep(58 * time.Second)
-		if len(w.verdict) != 0 || w.asked != 0 {
-			t.Errorf("%v after %d questions", w.verdict, w.asked)
+		if len(w.verdict) != 0 || w.questions() != 0 {
+			t.Errorf("%v after %d questions", w.verdict, w.questions())
 		}
 		time.Sleep(6 * time.Second)
 		w.one()

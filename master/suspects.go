@@ -93,7 +93,7 @@ func (l *liveness) clear(ctx context.Context, w *fsm.Worker, x *ward) {
 	}
 	c := &fsm.SuspectWorker{ID: w.ID, Incarnation: w.Incarnation, At: now()}
 	// Where this leader is slow itself, or doubts itself, the flap is not the worker's.
-	if flap && l.unwell() == 0 && !l.brake.pulled() {
+	if flap && l.unwell() == 0 && !l.brake.excuses(s.since) {
 		c.Damping = l.damping.doubt()
 	}
 	l.tellNext(ctx, c)

@@ -82,7 +82,7 @@ func newWeb(t *testing.T, p Profile, n int) *web {
 		cfg.setDefaults()
 		conf := cfg.library()
 		conf.BindPort, conf.AdvertiseAddr, conf.AdvertisePort = 10000+i, "127.0.0.1", 10000+i
-		conf.Events, conf.DisableTcpPingsForNode = watcher{w}, w.hint
+		conf.Events, conf.DisableTcpPingsForNode = watcher{w, conf.Name}, w.hint
 		l := &line{web: w, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+i)), packets: make(chan *memberlist.Packet, 4096), streams: make(chan net.Conn, 4096)}
 		w.lines[l.addr], conf.Transport = l, l
 		m, err := memberlist.Create(conf)
@@ -164,14 +164,20 @@ func (w *web) close() {
 	time.Sleep(time.Minute) // what is under way ends by its own limits
 }
 
-// watcher sees what any member believes of another.
-type watcher struct{ w *web }
+// watcher sees what a member believes of the others. One that is cut off believes all of them dead, which does not count.
+type watcher struct {
+	w    *web
+	name string
+}
 
 func (watcher) NotifyJoin(*memberlist.Node)   {}
 func (watcher) NotifyUpdate(*memberlist.Node) {}
 func (x watcher) NotifyLeave(n *memberlist.Node) {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
+	if x.w.dead[x.name] {
+		return
+	}
 	if !x.w.dead[n.Name] {
 		x.w.wrong++
 	} else if _, ok := x.w.gone[n.Name]; !ok {
