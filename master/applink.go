@@ -162,7 +162,7 @@ func (l *appLink) tellPast(ctx context.Context, line driverLine) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if l.announced.IsZero() && !l.succeeded() {
-		if err := l.announce(line); err != nil {
+		if err := l.announce(line, false); err != nil {
 			l.log.Debug("the driver could not be told that its application was registered", "error", err)
 			return
 		}
@@ -196,7 +196,7 @@ func (l *appLink) tellAll(line driverLine) (live bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	if err := l.announce(line); err != nil {
+	if err := l.announce(line, false); err != nil {
 		return true, err
 	}
 	oldest := time.Now().Add(-recentEnds).UnixMilli()
@@ -217,12 +217,19 @@ func (l *appLink) tellAll(line driverLine) (live bool, err error) {
 	return true, nil
 }
 
+// answeredBy is after how long a driver surely has the answer to its registration: it asks again every 20 s, and stops
+// after three times.
+const answeredBy = 2 * time.Minute
+
 // announce answers the registration and, where the driver may follow another master, names this one. Both may be
-// repeated; MasterChanged alone would not do for a driver that never had the first answer (trap 2).
-func (l *appLink) announce(line driverLine) error {
+// repeated; MasterChanged alone would not do for a driver that never had the first answer (trap 2). One that surely had it
+// is not told again unless it asks: if another driver has its address by now, that one would take the old id for its own.
+func (l *appLink) announce(line driverLine, asked bool) error {
 	ref, webUI := l.master()
-	if err := line.send(&messages.RegisteredApplication{AppID: l.app.ID, Master: ref}); err != nil {
-		return err
+	if age := time.Duration(now()-l.app.Submitted) * time.Millisecond; asked || !l.takeover || age < answeredBy {
+		if err := line.send(&messages.RegisteredApplication{AppID: l.app.ID, Master: ref}); err != nil {
+			return err
+		}
 	}
 	l.announced = time.Now()
 	if !l.takeover {
@@ -243,7 +250,7 @@ func (l *appLink) tell(line driverLine, ev fsm.Event) error {
 		if time.Since(l.announced) < announcedLately {
 			return nil
 		}
-		return l.announce(line)
+		return l.announce(line, true)
 	case fsm.ExecutorPlaced:
 		return line.send(added(ev.Executor))
 	case fsm.ExecutorChanged:

@@ -295,6 +295,20 @@ func TestTakeoverTellsAllThereIs(t *testing.T) {
 	})
 }
 
+// A driver that was answered long ago knows its id. Whoever else is at its address must not be given it.
+func TestTakeoverOfAnOldApplicationNamesTheMasterOnly(t *testing.T) {
+	inTime(t, func(t *testing.T) {
+		x := newDrivers(t)
+		x.app(1)
+		x.events()
+		time.Sleep(answeredBy)
+		d := x.arrives()
+		x.takeOver()
+		defer x.endTerm()
+		driverHeard(t, d, "master "+theMaster)
+	})
+}
+
 func TestTakeoverPrefersTheDriversOwnConnection(t *testing.T) {
 	inTime(t, func(t *testing.T) {
 		x := newDrivers(t)

@@ -79,7 +79,7 @@ func (b *books) worker(id string) *fsm.Worker {
 
 func (b *books) appRequest(port int) *fsm.RegisterApplication {
 	return &fsm.RegisterApplication{ID: fsm.IDParts{Prefix: "app-"}, App: fsm.App{
-		Name: "test", MaxCores: fsm.Unlimited, Build: testBuild, DriverHost: "driver", DriverPort: port, DriverRef: []byte("ref"),
+		Name: "test", Submitted: now(), MaxCores: fsm.Unlimited, Build: testBuild, DriverHost: "driver", DriverPort: port, DriverRef: []byte("ref"),
 		Description: fmt.Appendf(nil, "description %d", port), Profiles: []fsm.Profile{{Cores: 1, MemoryMB: 128, Target: fsm.Unlimited}},
 	}}
 }
