@@ -17,17 +17,40 @@ var _ autopilot.Promoter = (*promoter)(nil)
 
 // CalculatePromotionsAndDemotions implements autopilot.Promoter.
 func (p *promoter) CalculatePromotionsAndDemotions(_ *autopilot.Config, s *autopilot.State) autopilot.RaftChanges {
-	settings := (*Autopilot)(p).settings()
-	if settings.Off {
+	a := (*Autopilot)(p)
+	settings := a.settings()
+	if settings.Off || !a.present(s) {
 		return autopilot.RaftChanges{}
 	}
-	return newCensus(time.Now(), settings, s).plan()
+	return newCensus(time.Now(), settings, s, a.isSilent).plan()
+}
+
+// present tells whether a state shows the members as they are now: one from before the last change would have it made again,
+// beside another one that time has made possible.
+func (a *Autopilot) present(s *autopilot.State) bool {
+	servers := a.cfg.Node.Servers()
+	for _, now := range servers {
+		seen, ok := s.Servers[raft.ServerID(now.ID)]
+		if !ok || seen.HasVotingRights() != now.Voter || string(seen.Server.Address) != now.Addr {
+			return false
+		}
+	}
+	return len(servers) == len(s.Servers)
+}
+
+// isSilent tells whether a member did not answer when it was last asked. It may still be healthy, for a while, and yet nothing
+// must be built on it.
+func (a *Autopilot) isSilent(id raft.ServerID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, silent := a.silent[id]
+	return silent
 }
 
 // FilterFailedServerRemovals implements autopilot.Promoter. A voter is never removed, only ever demoted first; a member
 // without a vote is forgotten when it is not needed: all the votes are in good hands.
 func (p *promoter) FilterFailedServerRemovals(_ *autopilot.Config, s *autopilot.State, failed *autopilot.FailedServers) *autopilot.FailedServers {
-	c := newCensus(time.Now(), (*Autopilot)(p).settings(), s)
+	c := newCensus(time.Now(), (*Autopilot)(p).settings(), s, (*Autopilot)(p).isSilent)
 	if len(c.voters) < c.wanted || c.healthy < len(c.voters) {
 		return &autopilot.FailedServers{}
 	}
@@ -52,24 +75,25 @@ func (*promoter) GetStateExt(*autopilot.Config, *autopilot.State) any { return n
 type census struct {
 	wanted  int             // voters
 	voters  []raft.ServerID // all of them, the leader first, then the healthy ones, by id
-	healthy int             // voters that are
+	healthy int             // voters that are, and answered last
 	dead    []raft.ServerID // voters that have been unhealthy for long enough
 	spares  []raft.ServerID // members that could vote, longest healthy first
 }
 
-func newCensus(now time.Time, settings AutopilotSettings, s *autopilot.State) census {
+func newCensus(now time.Time, settings AutopilotSettings, s *autopilot.State, silent func(raft.ServerID) bool) census {
+	sound := func(id raft.ServerID) bool { return s.Servers[id].Health.Healthy && !silent(id) }
 	c := census{wanted: settings.Voters}
 	for id, m := range s.Servers {
 		since := now.Sub(m.Health.StableSince)
 		switch {
 		case m.HasVotingRights():
 			c.voters = append(c.voters, id)
-			if m.Health.Healthy {
+			if sound(id) {
 				c.healthy++
-			} else if since >= settings.DeadAfter && m.State != autopilot.RaftLeader {
+			} else if !m.Health.Healthy && since >= settings.DeadAfter && m.State != autopilot.RaftLeader {
 				c.dead = append(c.dead, id)
 			}
-		case m.State == autopilot.RaftNonVoter && m.Health.Healthy && since >= settings.Stabilization:
+		case m.State == autopilot.RaftNonVoter && sound(id) && since >= settings.Stabilization:
 			c.spares = append(c.spares, id)
 		}
 	}
@@ -77,7 +101,7 @@ func newCensus(now time.Time, settings AutopilotSettings, s *autopilot.State) ce
 		switch m := s.Servers[id]; {
 		case m.State == autopilot.RaftLeader:
 			return 0
-		case m.Health.Healthy:
+		case sound(id):
 			return 1
 		}
 		return 2

@@ -25,7 +25,7 @@ func members(now time.Time, text string) *autopilot.State {
 			m.Health.Healthy = false
 		case "sick":
 			m.Health = autopilot.ServerHealth{StableSince: now.Add(-DefaultDeadAfter / 2)}
-		case "spare":
+		case "spare", "silent-spare":
 			m.State = autopilot.RaftNonVoter
 		case "new":
 			m.State, m.Health.StableSince = autopilot.RaftNonVoter, now.Add(-DefaultStabilization/2)
@@ -56,6 +56,9 @@ func TestPlan(t *testing.T) {
 		{"a spare waits", "m1:leader m2 m3 m4:spare", 3, "", ""},
 		{"a dead one without replacement stays", "m1:leader m2 m3:dead", 3, "", ""},
 		{"a dead one with a replacement", "m1:leader m2 m3:dead m4:spare", 3, "m4", "m3"},
+		{"the replacement did not answer just now", "m1:leader m2 m3:dead m4:silent-spare", 3, "", ""},
+		{"another voter did not answer just now", "m1:leader m2:silent m3 m4:dead m5:dead", 5, "", "m4 m5"},
+		{"too many did not answer just now", "m1:leader m2:silent m3:silent m4:dead m5:dead", 5, "", ""},
 		{"the replacement is not stable yet", "m1:leader m2 m3:dead m4:new", 3, "", ""},
 		{"not dead for long enough", "m1:leader m2 m3:sick m4:spare", 3, "", ""},
 		{"two dead of five, one spare: one at a time", "m1:leader m2 m3 m4:dead m5:dead m6:spare", 5, "m6", "m4"},
@@ -81,7 +84,7 @@ func TestPlan(t *testing.T) {
 		now := time.Now()
 		settings := AutopilotSettings{Voters: c.wanted}
 		settings.setDefaults()
-		got := newCensus(now, settings, members(now, c.members)).plan()
+		got := newCensus(now, settings, members(now, c.members), func(id raft.ServerID) bool { return strings.Contains(c.members, string(id)+":silent") }).plan()
 		if !slices.Equal(got.Promotions, ids(c.promote)) || !slices.Equal(got.Demotions, ids(c.demote)) || got.Leader != "" {
 			t.Errorf("%s: promote %v, demote %v", c.what, got.Promotions, got.Demotions)
 		}

@@ -179,12 +179,19 @@ func (p *piloted) leaderID() string {
 	return ""
 }
 
+// write has cmd committed within a minute, however often leadership changes meanwhile.
 func (p *piloted) write(cmd string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if _, _, err := p.leader().Propose(ctx, []byte(cmd)); err != nil {
-		p.t.Fatalf("%s is not committed: %v", cmd, err)
+	for {
+		_, _, err := p.leader().Propose(ctx, []byte(cmd))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			p.t.Fatalf("%s is not committed: %v%s", cmd, err, p.describe())
+		}
 	}
 }
 
