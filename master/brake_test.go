@@ -20,8 +20,8 @@ func names(n int) []string {
 }
 
 // inspected gives the brake a leader that is sure of its lead, and masters that reach those workers.
-func (w *trial) inspected(lead error, reached ...string) (given *[]string) {
-	given = new([]string)
+func (w *trial) inspected(lead error, reached ...string) (given func() []string) {
+	var to []string
 	w.live.brake.inspect = func(_ context.Context, ids []string) inspection {
 		i := inspection{lead: lead, asked: len(ids), reached: map[string]map[string]bool{"m2": {}, "m3": {}}}
 		for _, id := range reached {
@@ -32,10 +32,14 @@ func (w *trial) inspected(lead error, reached ...string) (given *[]string) {
 		return i
 	}
 	w.live.brake.give = func(_ context.Context, master string) error {
-		*given = append(*given, master)
+		w.set(func() { to = append(to, master) })
 		return nil
 	}
-	return given
+	return func() []string {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Clone(to)
+	}
 }
 
 func (w *trial) dead() int {
@@ -139,8 +143,8 @@ func TestUnconfirmedLeaderDeclaresNobody(t *testing.T) {
 		w.freeze(ids...)
 		time.Sleep(10 * time.Minute)
 		w.stop()
-		if len(w.verdict) != 0 {
-			t.Errorf("%v", w.verdict)
+		if len(w.verdicts()) != 0 {
+			t.Errorf("%v", w.verdicts())
 		}
 	})
 }
@@ -156,8 +160,8 @@ func TestReachedByAnotherMaster(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		w.freeze(ids...)
 		time.Sleep(defaultBrake.hold + 10*time.Second)
-		if !slices.Equal(*given, []string{"m2"}) || !w.State().Brake().HandedOver {
-			t.Errorf("handed over to %v; brake %+v", *given, w.State().Brake())
+		if !slices.Equal(given(), []string{"m2"}) || !w.State().Brake().HandedOver {
+			t.Errorf("handed over to %v; brake %+v", given(), w.State().Brake())
 		}
 		if w.state("w08") != fsm.WorkerDead || w.state("w09") != fsm.WorkerDead || w.dead() != 2 {
 			t.Errorf("%d are lost, want the two that nobody reaches", w.dead())
@@ -166,8 +170,8 @@ func TestReachedByAnotherMaster(t *testing.T) {
 		if w.dead() != 10 {
 			t.Errorf("%d are lost, want all in the end", w.dead())
 		}
-		if len(*given) != 1 {
-			t.Errorf("handed over to %v", *given)
+		if len(given()) != 1 {
+			t.Errorf("handed over to %v", given())
 		}
 		w.stop()
 	})
@@ -206,8 +210,8 @@ func TestBrakeOutlivesItsLeader(t *testing.T) {
 			t.Errorf("%d are lost; brake %+v, before %+v", w.dead(), w.State().Brake(), first)
 		}
 		time.Sleep(6 * time.Second)
-		if w.dead() != 5 || len(*given) != 0 {
-			t.Errorf("%d are lost, handed over to %v", w.dead(), *given)
+		if w.dead() != 5 || len(given()) != 0 {
+			t.Errorf("%d are lost, handed over to %v", w.dead(), given())
 		}
 		w.stop()
 	})

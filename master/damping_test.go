@@ -114,8 +114,8 @@ func TestPassingDoubts(t *testing.T) {
 			w.thaw("w1")
 			time.Sleep(time.Second)
 		}
-		if !w.live.avoided("w1") || len(w.verdict) != 0 {
-			t.Errorf("avoided %v, %+v, verdicts %v", w.live.avoided("w1"), w.watch("w1"), w.verdict)
+		if !w.live.avoided("w1") || len(w.verdicts()) != 0 {
+			t.Errorf("avoided %v, %+v, verdicts %v", w.live.avoided("w1"), w.watch("w1"), w.verdicts())
 		}
 		w.stop()
 	})

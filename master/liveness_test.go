@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -164,6 +165,12 @@ func (w *trial) beat(ids ...string) {
 	}
 }
 
+func (w *trial) verdicts() []verdict {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.verdict)
+}
+
 func (w *trial) questions() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -248,8 +255,8 @@ func TestRefusedOnceIsNotLost(t *testing.T) {
 		w.live.checkID(w.ctx, "w1")
 		time.Sleep(time.Second)
 		w.stop()
-		if len(w.verdict) != 0 || w.questions() != 2 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
+		if len(w.verdicts()) != 0 || w.questions() != 2 {
+			t.Errorf("verdicts %v after %d questions", w.verdicts(), w.questions())
 		}
 	})
 }
@@ -312,8 +319,8 @@ func TestShortStandstillCostsNothing(t *testing.T) {
 			}
 		}
 		w.stop()
-		if len(w.verdict) != 0 || freed != 5 {
-			t.Errorf("verdicts %v, the scheduler was woken %d times", w.verdict, freed)
+		if len(w.verdicts()) != 0 || freed != 5 {
+			t.Errorf("verdicts %v, the scheduler was woken %d times", w.verdicts(), freed)
 		}
 		if watch := w.watch("w1"); watch.Suspected != 0 {
 			t.Errorf("%+v", watch)
@@ -333,8 +340,8 @@ func TestHeardOfIsAlive(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.stop()
-		if len(w.verdict) != 0 || w.questions() < 100 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
+		if len(w.verdicts()) != 0 || w.questions() < 100 {
+			t.Errorf("verdicts %v after %d questions", w.verdicts(), w.questions())
 		}
 	})
 }
@@ -353,8 +360,8 @@ func TestOneAnswerIsEnough(t *testing.T) {
 		w.begin()
 		time.Sleep(10 * time.Minute)
 		w.stop()
-		if len(w.verdict) != 0 || w.questions() == 0 {
-			t.Errorf("verdicts %v after %d questions", w.verdict, w.questions())
+		if len(w.verdicts()) != 0 || w.questions() == 0 {
+			t.Errorf("verdicts %v after %d questions", w.verdicts(), w.questions())
 		}
 		if most := int(10*time.Minute/goSilence) * 2; w.questions() > most+2 {
 			t.Errorf("a worker that answers was asked %d times in 10 minutes", w.questions())
@@ -395,8 +402,8 @@ func TestSessionThatComesBackInTimeStartsTheClockAgain(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		}
 		w.stop()
-		if len(w.verdict) != 0 {
-			t.Errorf("lost: %v", w.verdict)
+		if len(w.verdicts()) != 0 {
+			t.Errorf("lost: %v", w.verdicts())
 		}
 	})
 }
@@ -414,8 +421,8 @@ func TestNothingIsJudgedAfterTheTerm(t *testing.T) {
 		w.live.checkID(w.ctx, "w1")
 		w.live.checkID(context.Background(), "w1") // whoever still holds this term's liveness
 		time.Sleep(time.Minute)
-		if w.questions() != 1 || len(w.verdict) != 0 {
-			t.Errorf("%d questions, verdicts %v", w.questions(), w.verdict)
+		if w.questions() != 1 || len(w.verdicts()) != 0 {
+			t.Errorf("%d questions, verdicts %v", w.questions(), w.verdicts())
 		}
 	})
 }
@@ -455,9 +462,9 @@ func TestVerdictThatWasNotCommittedIsGivenAgain(t *testing.T) {
 		if w.state("w1") != fsm.WorkerDead {
 			t.Error("it was not lost in the end")
 		}
-		n := len(w.verdict)
+		n := len(w.verdicts())
 		time.Sleep(time.Minute)
-		if len(w.verdict) != n {
+		if len(w.verdicts()) != n {
 			t.Error("a dead worker is judged")
 		}
 		w.stop()
@@ -508,8 +515,8 @@ func TestGrace(t *testing.T) {
 		w.beat("late")
 		time.Sleep(3 * time.Second)
 		w.stop()
-		if len(w.verdict) != 2 || w.verdict[1].worker != "silent" || w.verdict[1].at < graceTime || w.verdict[1].at > graceTime+2*time.Second {
-			t.Errorf("%+v", w.verdict)
+		if len(w.verdicts()) != 2 || w.verdicts()[1].worker != "silent" || w.verdicts()[1].at < graceTime || w.verdicts()[1].at > graceTime+2*time.Second {
+			t.Errorf("%+v", w.verdicts())
 		}
 	})
 }
@@ -560,8 +567,8 @@ func TestStandstillOfTheLeader(t *testing.T) {
 			time.Sleep(3 * time.Second)
 		}
 		w.stop()
-		if len(w.verdict) != 0 {
-			t.Errorf("%+v", w.verdict)
+		if len(w.verdicts()) != 0 {
+			t.Errorf("%+v", w.verdicts())
 		}
 	})
 }
@@ -645,8 +652,8 @@ func TestCollectionOfGarbage(t *testing.T) {
 			t.Error("it is not used")
 		}
 		w.stop()
-		if len(w.verdict) != 0 {
-			t.Errorf("%+v", w.verdict)
+		if len(w.verdicts()) != 0 {
+			t.Errorf("%+v", w.verdicts())
 		}
 	})
 }
@@ -662,8 +669,8 @@ func TestJVMWorkerThatCannotBeAsked(t *testing.T) {
 		beat() // the last one a second ago
 		w.freeze("w1")
 		time.Sleep(58 * time.Second)
-		if len(w.verdict) != 0 || w.questions() != 0 {
-			t.Errorf("%v after %d questions", w.verdict, w.questions())
+		if len(w.verdicts()) != 0 || w.questions() != 0 {
+			t.Errorf("%v after %d questions", w.verdicts(), w.questions())
 		}
 		time.Sleep(6 * time.Second)
 		w.one()

@@ -55,8 +55,8 @@ func TestHintOfGossip(t *testing.T) {
 			t.Errorf("avoided: %v, %v", w.live.avoided("w1"), w.live.avoided("w2"))
 		}
 		time.Sleep(2 * time.Second)
-		if w.state("w1") != fsm.WorkerDead || len(w.verdict) != 1 {
-			t.Errorf("%v", w.verdict)
+		if w.state("w1") != fsm.WorkerDead || len(w.verdicts()) != 1 {
+			t.Errorf("%v", w.verdicts())
 		}
 		w.stop()
 	})
@@ -84,8 +84,8 @@ func TestNewLifeIsNoSuspect(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w.stop()
-		if len(w.verdict) != 0 {
-			t.Errorf("%v", w.verdict)
+		if len(w.verdicts()) != 0 {
+			t.Errorf("%v", w.verdicts())
 		}
 	})
 }
