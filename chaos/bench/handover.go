@@ -19,6 +19,10 @@ const (
 	streams        = 4
 	beforeHandover = 5  // registrations of each stream before the leader is told to stop, at least
 	afterHandover  = 10 // and after it is gone
+	// paced is the pause of a stream between two registrations: the wait is to be that for a leader, not for a processor.
+	paced = 25 * time.Millisecond
+	// askAgain is how often a driver tries a master that does not answer; one that is gone refuses at once.
+	askAgain = 5 * time.Millisecond
 )
 
 // accepted is a registration that a master has answered.
@@ -49,13 +53,17 @@ func (s *stream) run(ctx context.Context, masters []string, enough <-chan struct
 			return err
 		}
 		began := time.Now()
-		id, at, err := app.Register(ctx, "handover", masters, time.Millisecond)
+		id, at, err := app.Register(ctx, "handover", masters, askAgain)
 		if err != nil {
 			return errors.Join(err, app.Close())
 		}
 		s.mu.Lock()
 		s.all = append(s.all, accepted{id, began, at.Sub(began), app})
 		s.mu.Unlock()
+		select {
+		case <-enough:
+		case <-time.After(paced):
+		}
 	}
 }
 
