@@ -205,7 +205,7 @@ func TestBrakeOutlivesItsLeader(t *testing.T) {
 				t.Errorf("%s is used by the next leader", id)
 			}
 		}
-		time.Sleep(time.UnixMilli(first.Until).Sub(time.Now()) - 300*time.Millisecond)
+		time.Sleep(time.Until(time.UnixMilli(first.Until)) - 300*time.Millisecond)
 		if w.dead() != 0 || !first.HandedOver || w.State().Brake().Since != first.Since {
 			t.Errorf("%d are lost; brake %+v, before %+v", w.dead(), w.State().Brake(), first)
 		}

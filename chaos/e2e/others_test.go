@@ -3,12 +3,10 @@
 package e2e
 
 import (
-	"os"
 	"regexp"
 	"syscall"
 	"testing"
 
-	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/spark"
 )
@@ -31,28 +29,4 @@ func TestDev(t *testing.T) {
 		t.Errorf("clusterd dev ended with code %d, %v", code, err)
 	}
 	f.quiet()
-}
-
-// ownCluster is a cluster of three masters, without workers, for one test.
-func ownCluster(t *testing.T) *fixture {
-	t.Helper()
-	run, err := proc.NewRun("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		run.Sweep()
-		if !t.Failed() {
-			os.RemoveAll(run.Dir)
-		}
-	})
-	c, err := cluster.New(cluster.Config{Binary: suite.binary, Run: run})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFixture(t, c)
-	f.must(c.Start())
-	_, err = c.WaitWhole(f.ctx)
-	f.must(err)
-	return f
 }

@@ -77,12 +77,11 @@ type files struct {
 	wait func() // returns when the process is not frozen
 	lies bool   // writes are acknowledged before they are durable: for sabotage
 
-	mu       sync.Mutex
-	disk     *disk // nil once the process is dead: nothing it does reaches the disk any more
-	mem      content
-	slowest  time.Duration // a write takes up to this
-	hung     chan struct{} // while not nil, writes wait for it to close
-	inFlight int
+	mu      sync.Mutex
+	disk    *disk // nil once the process is dead: nothing it does reaches the disk any more
+	mem     content
+	slowest time.Duration // a write takes up to this
+	hung    chan struct{} // while not nil, writes wait for it to close
 }
 
 const normalWrite = time.Millisecond

@@ -72,12 +72,6 @@ func (n *network) heal() {
 	n.change(func() { clear(n.cut); n.slowest, n.spike = normalLatency, 0 })
 }
 
-func (n *network) proc(addr string) *process {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.procs[addr]
-}
-
 // thawed waits until the master is not frozen, or for the end of ctx.
 func (n *network) thawed(ctx context.Context, addr string) error {
 	for {

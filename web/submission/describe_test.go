@@ -56,7 +56,7 @@ func TestDescribe(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	t.Parallel()
-	if d := describe(t, Request{MainClass: "M"}); d.Cores != 1 || d.MemoryMB != 1024 || d.Supervise || d.ResourceReqs != nil || d.Command.ClassPath != nil && len(d.Command.ClassPath) > 0 {
+	if d := describe(t, Request{MainClass: "M"}); d.Cores != 1 || d.MemoryMB != 1024 || d.Supervise || d.ResourceReqs != nil || len(d.Command.ClassPath) > 0 {
 		t.Errorf("%+v", d)
 	}
 }
