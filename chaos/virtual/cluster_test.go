@@ -154,8 +154,10 @@ func (c *cluster) settle(l *load) {
 		for {
 			p := m.running()
 			if p == nil {
-				m.start() // it had given up on its disk by itself at the last moment
-				continue
+				if m.start(); m.running() == nil {
+					break // its disk is damaged, which is noted
+				}
+				continue // it had given up on its disk by itself at the last moment
 			}
 			if s := c.read(ctx, p); s != nil {
 				if err := s.Invariants(); err != nil {

@@ -231,6 +231,22 @@ func (f *files) Get(key []byte) ([]byte, error) {
 	return nil, errNotFound
 }
 
+// hole finds an entry that is missing between the newest snapshot and the end of the log: a disk that keeps its word has none.
+func (f *files) hole() (index uint64, found bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var from uint64
+	if len(f.mem.snaps) > 0 {
+		from = f.mem.snaps[0].meta.Index
+	}
+	for i := from + 1; i <= f.mem.high; i++ {
+		if _, ok := f.mem.logs[i]; !ok {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 // errNotFound reads as raft expects it of a stable store.
 var errNotFound = errors.New("not found")
 

@@ -52,6 +52,10 @@ func (m *master) start() {
 	p.state = fsm.New(fsm.Config{Fatal: func(err error) { p.fatal(err) }})
 	p.files = openFiles(m.disk, c.dice, p.awake)
 	p.files.lies = c.cfg.lyingDisks
+	if at, ok := p.files.hole(); ok { // hashicorp/raft panics there; on a real disk raftnode looks first
+		m.ledger.violate("lost", "%s does not start on its own disk: entry %d is missing", m.id, at)
+		return
+	}
 	p.trans = newTransport(c.net, p, raftnode.ProfileNormal.RPC)
 	var machine raftnode.Machine = whole{p.state}
 	if c.cfg.sabotage != nil {
