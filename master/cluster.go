@@ -39,8 +39,11 @@ func (v view) LastHeartbeat(workerID string) int64 {
 // cluster joins what Raft knows of the masters (who counts) with what gossip knows (who seems alive, and where), and what the
 // leader knows of their health.
 func (m *Master) cluster() web.Cluster {
-	leader := m.node.LeaderID()
-	out := web.Cluster{ClusterID: m.fsm.State().ClusterID(), Leader: leader, Term: m.node.Term(), GossipKey: len(m.cfg.GossipKey) > 0, Masters: []web.MasterInfo{}}
+	term, leader := m.node.Term(), m.node.LeaderID()
+	if leader == m.cfg.ID && !m.node.IsLeader() {
+		leader = "" // it has just stepped down: it must not be seen to lead in its successor's term
+	}
+	out := web.Cluster{ClusterID: m.fsm.State().ClusterID(), Leader: leader, Term: term, GossipKey: len(m.cfg.GossipKey) > 0, Masters: []web.MasterInfo{}}
 	servers := map[string]raftnode.Server{}
 	for _, s := range m.node.Servers() {
 		servers[s.ID] = s
