@@ -19,11 +19,10 @@ import (
 // followers that hear nothing ask each other, and when a majority hears nothing, call one election, in order, as for a dead
 // process. A wrong guess costs one election, as there.
 
-// silenceShare: silence counts after this many heartbeat timeouts, of the one who calls and of those who agree. About the
-// median of what raft takes by itself, so that a slow machine loses no leader that it would have kept.
 const (
+	// silenceShare: whoever calls has heard nothing for this many heartbeat timeouts, who agrees for one. About the median of
+	// what raft takes by itself, so that a slow machine loses no leader that it would have kept.
 	silenceShare = 1.4
-	agreeShare   = 1.0
 	// silenceChecks is how often in a heartbeat timeout the silence is looked at.
 	silenceChecks = 20
 	// askTimeout bounds the question to another follower.
@@ -75,7 +74,7 @@ func (n *Node) watchSilence() {
 		if _, voter := n.rank(id); !voter {
 			continue
 		}
-		agree, needed := n.agreeOnSilence(id, min(limit, time.Duration(agreeShare*float64(heartbeat))))
+		agree, needed := n.agreeOnSilence(id, heartbeat)
 		if agree < needed {
 			continue
 		}
