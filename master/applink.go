@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
@@ -88,7 +89,7 @@ func (l *appLink) run(ctx context.Context) {
 			again = firstDriverRetry
 			continue
 		}
-		pause(ctx, again)
+		delay.For(ctx, again)
 		again = min(2*again, lastDriverRetry)
 	}
 }
@@ -328,7 +329,7 @@ func (l *appLink) reach(ctx context.Context) (line driverLine, reason string) {
 		if silent := time.Since(since); silent >= driverGrace {
 			return nil, fmt.Sprintf("its driver at %s cannot be reached for %d s: %v", l.driver, int(silent.Seconds()), err)
 		}
-		if !pause(ctx, retry) {
+		if !delay.For(ctx, retry) {
 			break
 		}
 		retry = min(2*retry, lastDriverRetry)
@@ -348,7 +349,7 @@ func (l *appLink) certain(ctx context.Context, err error) (reason string) {
 	}
 	if !l.spoken && l.takeover {
 		// What it said last may have gone to another master, and be on its way here.
-		pause(ctx, farewellTime)
+		delay.For(ctx, farewellTime)
 	}
 	return reason
 }
@@ -386,7 +387,7 @@ func (l *appLink) declareGone(ctx context.Context, reason string) {
 			return
 		}
 		l.log.Warn("the end of an application could not be committed; trying again", "app", l.app.ID, "error", err)
-		if !pause(ctx, lastDriverRetry) {
+		if !delay.For(ctx, lastDriverRetry) {
 			return
 		}
 	}

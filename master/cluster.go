@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/web"
@@ -152,7 +153,7 @@ func (d *duties) reconcileMasters(ctx context.Context) {
 		}
 		select {
 		case <-changed:
-			pause(ctx, reconcileEvery/10) // a burst of changes is one
+			delay.For(ctx, reconcileEvery/10) // a burst of changes is one
 		case <-time.After(reconcileEvery):
 		case <-ctx.Done():
 			return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/firesteel/firesteel/spark/messages"
@@ -27,7 +28,7 @@ func moveLead(t *testing.T, masters []*Master) *Master {
 		if l := leader(t, masters); l != old {
 			return l
 		}
-		if !pause(ctx, time.Millisecond) {
+		if !delay.For(ctx, time.Millisecond) {
 			t.Fatal("leadership did not move")
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/scheduler"
 	"github.com/firesteel/firesteel/spark/messages"
@@ -227,7 +228,7 @@ func (d *duties) newLink(a *fsm.App, takeover bool) *appLink {
 
 // pruneWorkers drops dead workers from the listing after (spark.dead.worker.persistence + 1) times spark.worker.timeout.
 func (d *duties) pruneWorkers(ctx context.Context) {
-	for pause(ctx, d.m.cfg.Spark.WorkerTimeout) {
+	for delay.For(ctx, d.m.cfg.Spark.WorkerTimeout) {
 		before := time.Now().Add(-time.Duration(d.m.cfg.Spark.DeadWorkerPersistence+1) * d.m.cfg.Spark.WorkerTimeout).UnixMilli()
 		for w := range d.m.fsm.State().Workers() {
 			if w.State == fsm.WorkerDead && w.Since < before {

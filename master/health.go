@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
@@ -110,7 +111,7 @@ func (l *liveness) examine(ctx context.Context, w *fsm.Worker, x *ward) error {
 			l.mu.Lock()
 			l.unanswered(ctx, w, x, err)
 			l.mu.Unlock()
-			if errors.Is(err, syscall.ECONNREFUSED) && !pause(ctx, refusedPause) {
+			if errors.Is(err, syscall.ECONNREFUSED) && !delay.For(ctx, refusedPause) {
 				return ctx.Err()
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
@@ -218,7 +219,7 @@ func (d *duties) giveUp(workerID string, unclear []fsm.ExecutorKey) {
 			if err == nil || fsm.RefusalCode(err) != fsm.CodeOK {
 				break
 			}
-			pause(d.ctx, lastDriverRetry)
+			delay.For(d.ctx, lastDriverRetry)
 		}
 	}
 }

@@ -366,15 +366,3 @@ func (l *liveness) declareLost(ctx context.Context, workerID, incarnation, reaso
 		l.declare(ctx, w, reason, nil)
 	}
 }
-
-// pause waits, and tells whether the term goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 )
 
 var (
@@ -108,11 +109,11 @@ func (w *trial) ask(ctx context.Context, wk *fsm.Worker) error {
 		w.asking[wk.ID]--
 	}()
 	for w.isFrozen(wk.ID) { // it answers when it thaws
-		if !pause(ctx, 10*time.Millisecond) {
+		if !delay.For(ctx, 10*time.Millisecond) {
 			return ctx.Err()
 		}
 	}
-	if slow > 0 && !pause(ctx, slow) {
+	if slow > 0 && !delay.For(ctx, slow) {
 		return ctx.Err()
 	}
 	w.mu.Lock()
@@ -149,7 +150,7 @@ func (w *trial) beat(ids ...string) {
 	live, ctx := w.live, w.ctx
 	for i, id := range ids {
 		w.beats.Go(func() {
-			pause(ctx, time.Duration(i)*37*time.Millisecond%(500*time.Millisecond)) // not all at once
+			delay.For(ctx, time.Duration(i)*37*time.Millisecond%(500*time.Millisecond)) // not all at once
 			for {
 				w.mu.Lock()
 				silent := w.frozen[id] || !w.lines[id]
@@ -157,7 +158,7 @@ func (w *trial) beat(ids ...string) {
 				if !silent {
 					live.heard(id)
 				}
-				if !pause(ctx, 500*time.Millisecond) {
+				if !delay.For(ctx, 500*time.Millisecond) {
 					return
 				}
 			}
@@ -190,7 +191,7 @@ func (w *trial) heartbeats(id string, every time.Duration) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for pause(ctx, every) {
+		for delay.For(ctx, every) {
 			w.live.heard(id)
 		}
 	}()

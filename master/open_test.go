@@ -14,6 +14,7 @@ import (
 
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/raftnode"
 )
 
@@ -142,7 +143,7 @@ func dutiesOf(t *testing.T, masters []*Master) *duties {
 				return d
 			}
 		}
-		if !pause(ctx, time.Millisecond) { // duties are no event that a test could wait for
+		if !delay.For(ctx, time.Millisecond) { // duties are no event that a test could wait for
 			t.Fatal("nobody leads")
 		}
 	}

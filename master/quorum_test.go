@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/rpc"
@@ -104,7 +105,7 @@ func (s *masterSet) call(m *Master, do func(context.Context, clusterpb.QuorumCli
 	}
 	for {
 		err := do(ctx, c)
-		if code := status.Code(err); (code == codes.FailedPrecondition || code == codes.Unavailable) && pause(ctx, 50*time.Millisecond) {
+		if code := status.Code(err); (code == codes.FailedPrecondition || code == codes.Unavailable) && delay.For(ctx, 50*time.Millisecond) {
 			continue
 		}
 		if err != nil {
@@ -176,7 +177,7 @@ func TestMasterIsReplaced(t *testing.T) {
 	for _, m := range s.all() { // every master shows it
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		for c := m.cluster(); c.FailureTolerance != 1 || c.Voters != 3 || !c.Healthy || len(c.Masters) != 3; c = m.cluster() {
-			if !pause(ctx, 50*time.Millisecond) {
+			if !delay.For(ctx, 50*time.Millisecond) {
 				t.Fatalf("%s shows %+v", m.cfg.ID, c)
 			}
 		}
@@ -287,7 +288,7 @@ func TestMasterIsRemoved(t *testing.T) {
 			if err != nil || list.GetFailureTolerance() == 0 {
 				break
 			}
-			pause(ctx, 20*time.Millisecond)
+			delay.For(ctx, 20*time.Millisecond)
 		}
 		if err := remove(others[1].cfg.ID, false)(ctx, c); status.Code(err) != codes.FailedPrecondition {
 			t.Errorf("the quorum was given away: %v", err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 )
@@ -60,7 +61,7 @@ func (m *Master) followStanding() {
 				return
 			}
 		}
-		if !pause(m.ctx, every) {
+		if !delay.For(m.ctx, every) {
 			return
 		}
 	}

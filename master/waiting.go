@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/web"
 )
 
@@ -40,7 +41,7 @@ func (w *waiting) trigger() {
 // run looks after changes until the term ends.
 func (w *waiting) run(ctx context.Context) {
 	w.said = map[waitKey]string{}
-	for pause(ctx, lookEvery) {
+	for delay.For(ctx, lookEvery) {
 		w.compare(w.look())
 		select {
 		case <-w.wake:

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/firesteel/firesteel/internal/delay"
 )
 
 // piloted is a cluster in virtual time whose leaders run an autopilot, and add every master that is up, as gossip would
@@ -68,7 +70,7 @@ func (p *piloted) lead(ctx context.Context, id string) {
 				_ = n.AddServer(ctx, other, other) // tried again below
 			}
 		}
-		sleep(ctx, time.Second)
+		delay.For(ctx, time.Second)
 	}
 	tasks.Wait()
 }

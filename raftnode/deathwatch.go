@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/firesteel/firesteel/internal/delay"
 )
 
 const (
@@ -72,7 +74,7 @@ func (n *Node) watchProcess(ctx context.Context, addr string) (evidence string) 
 		again, found, err := n.dialWatch(addr)
 		for err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
 			// A time-out, a reset or an unreachable host is no evidence: heartbeats will tell.
-			if sleep(ctx, pause); ctx.Err() != nil {
+			if delay.For(ctx, pause); ctx.Err() != nil {
 				return ""
 			}
 			pause = min(2*pause, watchRetryMax)
@@ -96,7 +98,7 @@ func (n *Node) firstWatch(ctx context.Context, addr string) (net.Conn, incarnati
 		if conn, found, err := n.dialWatch(addr); err == nil {
 			return conn, found
 		}
-		sleep(ctx, pause)
+		delay.For(ctx, pause)
 	}
 	return nil, incarnation{}
 }
@@ -132,9 +134,9 @@ func (n *Node) callElection(ctx context.Context, dead, evidence string) {
 		return
 	}
 	term := n.Term()
-	sleep(ctx, time.Duration(rank)*rankDelay)
+	delay.For(ctx, time.Duration(rank)*rankDelay)
 	if n.Term() != term {
-		sleep(ctx, time.Duration(rank)*rankDelay) // an election is under way: let it end
+		delay.For(ctx, time.Duration(rank)*rankDelay) // an election is under way: let it end
 	}
 	if ctx.Err() != nil || n.IsLeader() {
 		return

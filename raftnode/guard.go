@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/hashicorp/raft"
 	bolterrors "go.etcd.io/bbolt/errors"
 )
@@ -67,7 +68,7 @@ func (g *guard) write(what string, do func() error) error {
 			waiting = true
 			g.space.waitsFor(+1)
 		}
-		sleep(ctx, spaceRetry)
+		delay.For(ctx, spaceRetry)
 	}
 }
 
@@ -157,7 +158,7 @@ func (g *guard) Set(key, value []byte) error {
 	err := g.write("store "+string(key), func() error { return g.store.Set(sealedKey(key), sealValue(key, value)) })
 	if ctx, _ := g.bound(); err != nil && ctx.Err() != nil {
 		// Raft panics over a term that cannot be stored. The node is closing and may not: Close does not wait for so long.
-		sleep(context.Background(), 2*shutdownTimeout)
+		delay.For(context.Background(), 2*shutdownTimeout)
 	}
 	return err
 }

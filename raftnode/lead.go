@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/hashicorp/raft"
 )
 
@@ -111,13 +112,13 @@ func (n *Node) lead(ctx context.Context) {
 			return
 		}
 		if n.raft.State() != raft.Leader {
-			sleep(ctx, leadRetry) // leadership was lost and raft is about to say so
+			delay.For(ctx, leadRetry) // leadership was lost and raft is about to say so
 			continue
 		}
 		n.log.Error("leader duties failed; handing leadership over", "term", term, "error", err)
 		if err := n.TransferLeadership(ctx); err != nil {
 			n.log.Warn("nobody takes the leadership; trying again", "in", leadRetry, "error", err)
-			sleep(ctx, leadRetry)
+			delay.For(ctx, leadRetry)
 		} else {
 			<-ctx.Done() // raft says so in a moment
 		}
@@ -150,14 +151,4 @@ func (n *Node) leadOnce(ctx context.Context) (term uint64, err error) {
 	}
 	<-ctx.Done()
 	return term, nil
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

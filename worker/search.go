@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/rpc"
 )
 
@@ -33,7 +34,7 @@ func newSearch(ask func(ctx context.Context) ([]string, error), log *slog.Logger
 // next gives the address to try now; ok is false when ctx has ended.
 func (s *search) next(ctx context.Context) (addr string, ok bool) {
 	for len(s.queue) == 0 {
-		if !sleep(ctx, s.pause) {
+		if !delay.For(ctx, s.pause) {
 			return "", false
 		}
 		s.pause = min(max(2*s.pause, firstRetry), lastRetry)
@@ -78,19 +79,4 @@ func leaderFirst(v ClusterView) []string {
 		}
 	}
 	return out
-}
-
-// sleep waits, and tells whether ctx goes on.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/spark"
+	"github.com/firesteel/firesteel/internal/delay"
 )
 
 // Options say how long and how often to measure.
@@ -164,14 +165,10 @@ func (o Options) Check() error {
 
 // sleep waits for a duration that is itself what is measured over, or for the end of the context.
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if !delay.For(ctx, d) {
 		return ctx.Err()
 	}
+	return nil
 }
 
 // writeAtOnce lets no reader see half a file.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/simapp"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/releases"
 	"golang.org/x/sys/unix"
 )
@@ -74,10 +75,10 @@ func Churn(ctx context.Context, c Config) (Result, error) {
 			}
 		})
 	}
-	sleep(run, c.Warm)
+	delay.For(run, c.Warm)
 	call(c.Began)
 	before, beforeFailed, cpu, began := done.Load(), failed.Load(), processCPU(), time.Now()
-	sleep(run, c.Measure)
+	delay.For(run, c.Measure)
 	r := Result{Apps: int(done.Load() - before), Failed: int(failed.Load() - beforeFailed), Took: time.Since(began), ClientCPU: processCPU() - cpu}
 	call(c.Ended)
 	stop()
@@ -154,13 +155,4 @@ func processCPU() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/netns"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/spark"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/releases"
 )
 
@@ -265,7 +266,7 @@ func (s *storm) rage(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		pause(ctx, f.Pause)
+		delay.For(ctx, f.Pause)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/netns"
 	"github.com/firesteel/firesteel/chaos/proc"
+	"github.com/firesteel/firesteel/internal/delay"
 )
 
 // errNobody says that a fault found nobody to strike, such as an executor while none runs.
@@ -85,7 +86,7 @@ func (s *storm) leader(ctx context.Context, f Fault, a act) (string, error) {
 	if err := errors.Join(<-done, waitErr); err != nil {
 		return said, err
 	}
-	pause(ctx, f.Hold-time.Since(began))
+	delay.For(ctx, f.Hold-time.Since(began))
 	return fmt.Sprintf("%s: %s leads in term %d after %d ms", said, next.Leader, next.Term, took.Milliseconds()), a.undo(ctx, v.Master.Member)
 }
 
@@ -125,7 +126,7 @@ func (s *storm) hold(ctx context.Context, f Fault, who string, m *proc.Member, a
 	if err := a.do(ctx, m); err != nil {
 		return a.name + " " + who, err
 	}
-	pause(ctx, f.Hold)
+	delay.For(ctx, f.Hold)
 	return fmt.Sprintf("%s %s for %d ms", a.name, who, f.Hold.Milliseconds()), a.undo(ctx, m)
 }
 
@@ -151,7 +152,7 @@ func (s *storm) killMasters(ctx context.Context, f Fault, n int) (string, error)
 			return "", err
 		}
 	}
-	pause(ctx, f.Hold)
+	delay.For(ctx, f.Hold)
 	back := time.Now()
 	for _, m := range struck {
 		if err := m.Start(); err != nil {
@@ -265,17 +266,8 @@ func (s *storm) cut(ctx context.Context, f Fault) (string, error) {
 		}
 		said += fmt.Sprintf(": %s leads in term %d after %d ms", next.Leader, next.Term, took.Milliseconds())
 	}
-	pause(ctx, f.Hold-time.Since(began))
+	delay.For(ctx, f.Hold-time.Since(began))
 	dropped, err := s.net.Heal()
 	s.dropped += dropped
 	return fmt.Sprintf("%s, %d ms, %d packets lost", said, time.Since(began).Milliseconds(), dropped), err
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
