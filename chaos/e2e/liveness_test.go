@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/books"
+	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/simapp"
 	"github.com/firesteel/firesteel/chaos/spark"
 )
@@ -24,13 +25,12 @@ const notPlacedAfter = 2 * time.Second
 // on it comes back, what it should not run is ended, and it is used again.
 func TestWorkerFrozen(t *testing.T) {
 	f := begin(t)
-	j := f.launch(suite.releases[0], rounds())
+	job := rounds()
+	job.Conf["spark.cores.max"] = "1" // its replacement leaves room beside it for the application that comes late
+	j := f.launch(suite.releases[0], job)
 	jobs := []*spark.Job{j}
 	f.atRound(jobs, nil)
-	id, err := j.AppID(f.ctx)
-	f.must(err)
-	f.waitExecutors(id, workers)
-	victim := f.Workers[0]
+	victim := f.busyWorker()
 	at := time.Now()
 	f.must(victim.Stop())
 	thaw := func() { f.must(victim.Cont()) }
@@ -43,7 +43,7 @@ func TestWorkerFrozen(t *testing.T) {
 	if on := f.placed("late", workers); slices.Contains(on, victim.ID) {
 		t.Errorf("%s was given an executor %d ms after it froze", victim.ID, time.Since(at).Milliseconds())
 	}
-	_, err = f.WaitBooks(f.ctx, "the loss of "+victim.ID, func(b books.Books) error {
+	_, err := f.WaitBooks(f.ctx, "the loss of "+victim.ID, func(b books.Books) error {
 		if w, ok := b.Worker(victim.ID); ok && w.State != "DEAD" || b.AliveWorkers != workers-1 {
 			return errors.New("it is not lost")
 		}
@@ -68,6 +68,20 @@ func TestWorkerFrozen(t *testing.T) {
 		t.Errorf("%s is back and not used: executors are on %v", victim.ID, on)
 	}
 	f.quiet()
+}
+
+// busyWorker is the first worker whose cores are in use.
+func (f *fixture) busyWorker() *cluster.Worker {
+	f.Helper()
+	b, err := f.Books(f.ctx)
+	f.must(err)
+	for _, w := range f.Workers {
+		if of, ok := b.Worker(w.ID); ok && of.CoresUsed > 0 {
+			return w
+		}
+	}
+	f.Fatal("no worker has an executor")
+	return nil
 }
 
 // placed registers an application that wants so many executors, and tells where they are. It waits until all of them run
