@@ -54,6 +54,7 @@ type ServerConfig struct {
 	Quorum  clusterpb.QuorumServer // nil: not served
 
 	SecondOpinion clusterpb.SecondOpinionServer // nil: not served
+	Admin         clusterpb.AdminServer         // nil: not served
 }
 
 // Server serves a master's gRPC port.
@@ -80,6 +81,9 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	if cfg.SecondOpinion != nil {
 		clusterpb.RegisterSecondOpinionServer(s.grpc, cfg.SecondOpinion)
+	}
+	if cfg.Admin != nil {
+		clusterpb.RegisterAdminServer(s.grpc, cfg.Admin)
 	}
 	return s
 }
