@@ -29,6 +29,10 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	if a, ok := t.lateCopy(&in); ok {
 		return AppRegistered{AppID: a.ID, Duplicate: true}, nil
 	}
+	starter, refusal := t.checkStarter(in.DriverID)
+	if refusal != nil {
+		return nil, refusal
+	}
 	def := Profile{Target: Unlimited}
 	if len(in.Profiles) > 0 {
 		def = in.Profiles[0]
@@ -41,7 +45,7 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	a := &App{
 		Seq: t.c.AppSeq, Name: in.Name, User: in.User, UIURL: in.UIURL, MaxCores: in.MaxCores, Build: intern(in.Build),
 		DriverHost: in.DriverHost, DriverPort: in.DriverPort, DriverRef: in.DriverRef, Description: in.Description,
-		Submitted: in.Submitted, State: AppWaiting, DriverID: in.DriverID,
+		Submitted: in.Submitted, State: AppWaiting, DriverID: starter,
 	}
 	a.ID = t.nextAppID(c.ID)
 	def.Live = 0
@@ -51,6 +55,7 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 	a.Profiles = []Profile{normal(def)}
 	t.appIDs.Insert([]byte(a.ID), a.Seq)
 	t.appDrv.Insert(driver, a.Seq)
+	t.indexStarter(a)
 	t.putApp(a)
 	t.emit(Event{Kind: AppChanged, App: a})
 	return AppRegistered{AppID: a.ID}, nil
@@ -149,6 +154,9 @@ func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int)
 	t.wanting.Delete(key)
 	t.appIDs.Delete([]byte(a.ID))
 	t.appDrv.Delete(addressKey(a.DriverHost, a.DriverPort))
+	if a.DriverID != "" {
+		t.driverApps.Delete(driverAppKey(a))
+	}
 	t.keepApp(done, retained)
 	t.emit(Event{Kind: AppEnded, App: final, Executors: done.Executors, Message: message})
 }

@@ -55,28 +55,3 @@ func (t *txn) placeExecutor(p Placement, at int64) bool {
 	t.emit(Event{Kind: ExecutorPlaced, App: a, Executor: e})
 	return true
 }
-
-// placeDriver is Master.launchDriver.
-func (t *txn) placeDriver(p DriverPlacement, at int64) bool {
-	d, ok := t.drivers.Get([]byte(p.DriverID))
-	if !ok || d.State != DriverSubmitted {
-		return false
-	}
-	w, ok := t.worker(p.WorkerID)
-	if !ok || w.State != WorkerAlive || !w.Runs(d.Build) || w.CoresFree() < d.Cores || w.MemoryFreeMB() < d.MemoryMB {
-		return false
-	}
-	res, ok := pick(w, d.Needs)
-	if !ok {
-		return false
-	}
-	t.reserve(w, d.Cores, d.MemoryMB, res)
-	t.waitingDrivers.Delete(seqKey(d.Seq))
-	d = editDriver(d)
-	d.State, d.WorkerID, d.Resources, d.Started = DriverRunning, w.ID, res, at
-	d.Attempt++
-	t.drivers.Insert([]byte(d.ID), d)
-	t.driversOn.Insert(driverOnKey(d), d)
-	t.emit(Event{Kind: DriverPlaced, Driver: d})
-	return true
-}

@@ -26,11 +26,11 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 		return nil, &Refusal{CodeAddressTaken, fmt.Sprintf("Attempted to re-register worker at same address: %s:%d is held by worker %s", in.Host, in.Port, holderID)}
 	}
 	if known {
-		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", keepAll)
+		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", 0, keepAll)
 		t.countFlap(old.ID, in.Registered, c.Damping)
 	}
 	if holder, ok := t.worker(holderID); taken && ok {
-		t.loseWorker(holder, in.Registered, "replaced by a new worker at the same address", keepAll)
+		t.loseWorker(holder, in.Registered, "replaced by a new worker at the same address", 0, keepAll)
 		t.countFlap(holder.ID, in.Registered, c.Damping)
 	}
 	var past Watch // of this id, or of a worker that had another id here: Spark's have a new one in each life
@@ -46,7 +46,7 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	w := &Worker{
 		ID: in.ID, Host: in.Host, Port: in.Port, Cores: in.Cores, MemoryMB: in.MemoryMB, WebUIURL: in.WebUIURL, Kind: in.Kind,
 		Builds: sortedBuilds(in.Builds), Resources: distinct(in.Resources), Incarnation: in.Incarnation, Ref: in.Ref,
-		Registered: in.Registered, State: WorkerAlive, Since: in.Registered, Watch: past.endSuspicion(),
+		Registered: in.Registered, State: WorkerAlive, Since: in.Registered, Watch: past.endSuspicion(), DriverLeaseMS: max(in.DriverLeaseMS, 0),
 	}
 	t.putWorker(w)
 	t.addresses.Insert(key, w.ID)
@@ -68,18 +68,22 @@ func (t *txn) workerLost(c *WorkerLost) (any, *Refusal) {
 	if !ok || w.State == WorkerDead || c.Incarnation != "" && c.Incarnation != w.Incarnation {
 		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered in this life of it", c.ID)}
 	}
-	t.loseWorker(w, c.At, c.Reason, c.Retained)
+	hold := int64(0)
+	if c.Silent {
+		hold = w.DriverLeaseMS
+	}
+	t.loseWorker(w, c.At, c.Reason, hold, c.Retained)
 	t.countFlap(c.ID, c.At, c.Damping)
 	return nil, nil
 }
 
-// loseWorker is Master.removeWorker.
-func (t *txn) loseWorker(w *Worker, at int64, reason string, retainedDrivers int) {
+// loseWorker is Master.removeWorker. holdMS is how long what it runs may go on without it.
+func (t *txn) loseWorker(w *Worker, at int64, reason string, holdMS int64, retainedDrivers int) {
 	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
 		t.endExecutor(e, ExecutorLost, "worker lost: "+reason, nil, at, true)
 	}
 	for _, d := range list(t.driversOn, workerExecPrefix(w.ID)) {
-		t.loseDriver(d, at, retainedDrivers)
+		t.loseDriver(d, "worker lost: "+reason, holdMS, at, retainedDrivers)
 	}
 	w, _ = t.worker(w.ID)
 	w = editWorker(w)
@@ -113,11 +117,7 @@ func (t *txn) workerReport(c *WorkerReport) (any, *Refusal) {
 			t.endExecutor(e, ExecutorLost, fmt.Sprintf("worker %s does not run it", w.ID), nil, c.At, false)
 		}
 	}
-	for _, id := range c.Drivers {
-		if d, ok := t.drivers.Get([]byte(id)); !ok || d.WorkerID != w.ID || d.KillAsked {
-			out.KillDrivers = append(out.KillDrivers, id)
-		}
-	}
+	out.KillDrivers = t.reportDrivers(w, c.Drivers, c.At)
 	return out, nil
 }
 

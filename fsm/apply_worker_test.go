@@ -81,7 +81,7 @@ func TestWorkerInANewLife(t *testing.T) {
 	if d := h.lastDriver(); d == nil || d.ID != plain || d.State != DriverError {
 		t.Errorf("the unsupervised driver ended as %+v", d)
 	}
-	if d := h.getDriver(relaunched); d.State != DriverSubmitted || d.WorkerID != "" {
+	if d := h.getDriver(relaunched); d.State != DriverRelaunching || d.WorkerID != "" {
 		t.Errorf("the supervised driver is %s on %q", d.State, d.WorkerID)
 	}
 	h.refused(CodeUnknownWorker, &WorkerLost{ID: "w", Incarnation: "first"})

@@ -130,10 +130,17 @@ func (s *State) checkApps() (errs []error) {
 }
 
 func (s *State) checkDrivers() (errs []error) {
-	waiting, placed := 0, 0
+	waiting, placed, runs := 0, 0, 0
 	for d := range s.Drivers() {
+		if at, ok := s.Driver(d.RunID); !ok || at.ID != d.ID {
+			errs = append(errs, fmt.Errorf("driver %s is not found by its run %s", d.ID, d.RunID))
+		}
+		if d.HoldMS > 0 && d.State != DriverRelaunching {
+			errs = append(errs, fmt.Errorf("driver %s is held in state %s", d.ID, d.State))
+		}
+		runs += len(d.Runs)
 		switch d.State {
-		case DriverSubmitted:
+		case DriverSubmitted, DriverRelaunching:
 			waiting++
 		case DriverRunning:
 			placed++
@@ -146,6 +153,12 @@ func (s *State) checkDrivers() (errs []error) {
 	}
 	if waiting != s.waitingDrivers.Len() || placed != s.driversOn.Len() {
 		errs = append(errs, fmt.Errorf("%d drivers wait, %d are queued; %d run, %d are filed on workers", waiting, s.waitingDrivers.Len(), placed, s.driversOn.Len()))
+	}
+	if runs != s.driverRuns.Len() {
+		errs = append(errs, fmt.Errorf("%d further runs of drivers, %d are filed", runs, s.driverRuns.Len()))
+	}
+	if s.driverKeys.Len() != s.keyEnds.Len() || s.driverKeys.Len() > maxDriverKeys {
+		errs = append(errs, fmt.Errorf("%d keys of submissions, %d ends of keys", s.driverKeys.Len(), s.keyEnds.Len()))
 	}
 	return errs
 }

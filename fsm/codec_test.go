@@ -101,7 +101,7 @@ func commands() []Command {
 	exit := 3
 	return []Command{
 		&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}} }), ReplaceAddress: true, Damping: testDamping()},
-		&WorkerLost{"w", "first", 4, "reason", 10, testDamping()},
+		&WorkerLost{"w", "first", 4, "reason", 10, testDamping(), true},
 		&WorkerReport{"w", "first", []ReportedExecutor{{"app-0000", 0, ExecutorRunning}}, []string{"driver-0000"}, 3},
 		&DecommissionWorker{"w", 3}, &PruneWorkers{3},
 		&SuspectWorker{"w", "first", 2, "silent", 3, testDamping()}, &SetBrake{Brake{1, 2, 3, 4, true}},
@@ -111,9 +111,9 @@ func commands() []Command {
 		&KillExecutors{"app-0000", []int{0, 7}, 3},
 		&ExecutorStateChanged{"app-0000", 0, ExecutorExited, "m", &exit, 3, 10, 200, "w"},
 		&ApplyPlan{[]Placement{{1, 0, "w", 1}}, []DriverPlacement{{"driver-0000", "w"}}, 4},
-		&SubmitDriver{Driver{Cores: 1, MemoryMB: 2, Supervise: true, Needs: []ResourceAmount{{"gpu", 1}}}, driverIDs},
-		&KillDriver{"driver-0000", 3, 10}, &DriverStateChanged{"driver-0000", DriverFailed, "e", 3, 10},
-		&ClearCompleted{}, &SetCluster{"c", 3},
+		&SubmitDriver{Driver{Cores: 1, MemoryMB: 2, Supervise: true, Needs: []ResourceAmount{{"gpu", 1}}}, driverIDs, "key", 5},
+		&KillDriver{"driver-0000", 3, 10}, &DriverStateChanged{"driver-0000", DriverFailed, "e", 3, 10, "w"},
+		&ClearCompleted{}, &LoseDriver{"driver-0000", "w", "r", 3, 10}, &ReleaseDriver{"driver-0000", 4}, &SetCluster{"c", 3},
 		&SetAutopilot{Autopilot{Voters: 3, StabilizationMs: 1, DeadAfterMs: 2, Off: true}}, &RemoveMaster{"m1", 5}, &AdmitMaster{"m1"},
 	}
 }
@@ -141,7 +141,7 @@ func TestCommandsRoundTrip(t *testing.T) {
 // TestTypesAreForever: a number in the log means the same in every release.
 func TestTypesAreForever(t *testing.T) {
 	t.Parallel()
-	want := []Type{1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 40, 41, 42, 43}
+	want := []Type{1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 34, 35, 40, 41, 42, 43}
 	for i, c := range commands() {
 		if c.Type() != want[i] {
 			t.Errorf("%T has number %d, want %d", c, c.Type(), want[i])

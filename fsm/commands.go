@@ -27,6 +27,8 @@ const (
 	TypeKillDriver           Type = 31
 	TypeDriverStateChanged   Type = 32
 	TypeClearCompleted       Type = 33
+	TypeLoseDriver           Type = 34
+	TypeReleaseDriver        Type = 35
 	TypeSetCluster           Type = 40
 	TypeSetAutopilot         Type = 41
 	TypeRemoveMaster         Type = 42
@@ -57,6 +59,8 @@ type WorkerLost struct {
 	Retained    int    `cbor:"5,keyasint"` // completed drivers kept
 	// Damping counts this as a flap; nil: it does not count, as where the worker has said goodbye.
 	Damping *Damping `cbor:"6,keyasint,omitempty"`
+	// Silent: nobody has seen that its process is gone. Its supervised drivers are held for Worker.DriverLeaseMS then.
+	Silent bool `cbor:"7,keyasint,omitempty"`
 }
 
 // ReportedExecutor is one line of a worker's own list.
@@ -73,7 +77,7 @@ type WorkerReport struct {
 	ID          string             `cbor:"1,keyasint"`
 	Incarnation string             `cbor:"2,keyasint,omitempty"`
 	Executors   []ReportedExecutor `cbor:"3,keyasint,omitempty"`
-	Drivers     []string           `cbor:"4,keyasint,omitempty"`
+	Drivers     []string           `cbor:"4,keyasint,omitempty"` // run ids of those that are not over
 	At          int64              `cbor:"5,keyasint"`
 }
 
@@ -171,6 +175,10 @@ type ApplyPlan struct {
 type SubmitDriver struct {
 	Driver Driver  `cbor:"1,keyasint"`
 	ID     IDParts `cbor:"2,keyasint"`
+	// Key, where it is not empty, names the submission: for KeepMS milliseconds after the first one with this key, no
+	// further driver comes of it, and the first one's id is the answer.
+	Key    string `cbor:"3,keyasint,omitempty"`
+	KeepMS int64  `cbor:"4,keyasint,omitempty"`
 }
 
 // KillDriver asks for the end of a driver: a waiting one ends at once, a running one when its worker says so.
@@ -182,11 +190,28 @@ type KillDriver struct {
 
 // DriverStateChanged is a worker's report of a driver's end.
 type DriverStateChanged struct {
-	ID        string      `cbor:"1,keyasint"`
+	ID        string      `cbor:"1,keyasint"` // of the run
 	State     DriverState `cbor:"2,keyasint"`
 	Exception string      `cbor:"3,keyasint,omitempty"`
 	At        int64       `cbor:"4,keyasint"`
 	Retained  int         `cbor:"5,keyasint"`
+	WorkerID  string      `cbor:"6,keyasint,omitempty"` // whose report it is; empty: not known
+}
+
+// LoseDriver says that a run is over, or was never begun, through no doing of the driver's: a supervised one waits for a
+// worker again, any other ends in ERROR.
+type LoseDriver struct {
+	ID       string `cbor:"1,keyasint"` // of the run
+	WorkerID string `cbor:"2,keyasint,omitempty"`
+	Reason   string `cbor:"3,keyasint"`
+	At       int64  `cbor:"4,keyasint"`
+	Retained int    `cbor:"5,keyasint"`
+}
+
+// ReleaseDriver ends the hold of a driver (Driver.HoldMS): a leader has waited it out.
+type ReleaseDriver struct {
+	ID string `cbor:"1,keyasint"` // of the run
+	At int64  `cbor:"2,keyasint"`
 }
 
 // ClearCompleted empties both completed rings (RequestClearCompletedDriversAndApps).
@@ -213,6 +238,8 @@ func (*SubmitDriver) Type() Type         { return TypeSubmitDriver }
 func (*KillDriver) Type() Type           { return TypeKillDriver }
 func (*DriverStateChanged) Type() Type   { return TypeDriverStateChanged }
 func (*ClearCompleted) Type() Type       { return TypeClearCompleted }
+func (*LoseDriver) Type() Type           { return TypeLoseDriver }
+func (*ReleaseDriver) Type() Type        { return TypeReleaseDriver }
 func (*SetCluster) Type() Type           { return TypeSetCluster }
 
 // commandOf makes an empty command of a type; nil for a type that this binary does not know.
@@ -252,6 +279,10 @@ func commandOf(t Type) Command {
 		return new(DriverStateChanged)
 	case TypeClearCompleted:
 		return new(ClearCompleted)
+	case TypeLoseDriver:
+		return new(LoseDriver)
+	case TypeReleaseDriver:
+		return new(ReleaseDriver)
 	case TypeSetCluster:
 		return new(SetCluster)
 	case TypeSetAutopilot:

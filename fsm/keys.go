@@ -18,6 +18,11 @@ func workerExecKey(e *Executor) []byte {
 	return append(workerExecPrefix(e.WorkerID), execKey(e.AppSeq, e.ID)...)
 }
 
+// driverAppPrefix ends in a NUL likewise.
+func driverAppPrefix(driverID string) []byte { return append([]byte(driverID), 0) }
+
+func driverAppKey(a *App) []byte { return append(driverAppPrefix(a.DriverID), seqKey(a.Seq)...) }
+
 func addressKey(host string, port int) []byte {
 	return []byte(host + ":" + strconv.Itoa(port))
 }

@@ -123,6 +123,10 @@ func (t *txn) apply(c Command) []byte {
 		return encodeResult(t.submitDriver(c))
 	case *KillDriver:
 		return encodeResult(t.killDriver(c))
+	case *LoseDriver:
+		return encodeResult(t.driverLost(c))
+	case *ReleaseDriver:
+		return encodeResult(t.releaseDriver(c))
 	case *DriverStateChanged:
 		return encodeResult(t.driverStateChanged(c))
 	case *ClearCompleted:

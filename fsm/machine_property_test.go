@@ -45,6 +45,9 @@ func (r *randomMachine) drawReport(t *rapid.T) *WorkerReport {
 			c.Executors = append(c.Executors, ReportedExecutor{e.AppID, e.ID, ExecutorRunning})
 		}
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "drivers") {
+		c.Drivers = append(c.Drivers, drawID(t, "driver-", r.model.driverNumber))
+	}
 	return c
 }
 
@@ -80,16 +83,17 @@ func (r *randomMachine) draw(t *rapid.T) Command {
 	switch rapid.SampledFrom([]Type{
 		TypeRegisterWorker, TypeRegisterWorker, TypeWorkerLost, TypeWorkerReport, TypeDecommissionWorker, TypePruneWorkers, TypeSuspectWorker, TypeSetBrake, TypeRegisterApplication,
 		TypeRegisterApplication, TypeFinishApplication, TypeRequestExecutors, TypeKillExecutors, TypeExecutorStateChanged, TypeExecutorStateChanged,
-		TypeExecutorStateChanged, TypeApplyPlan, TypeApplyPlan, TypeApplyPlan, TypeSubmitDriver, TypeKillDriver, TypeDriverStateChanged,
+		TypeExecutorStateChanged, TypeApplyPlan, TypeApplyPlan, TypeApplyPlan, TypeSubmitDriver, TypeKillDriver, TypeDriverStateChanged, TypeLoseDriver, TypeReleaseDriver,
 	}).Draw(t, "command") {
 	case TypeRegisterWorker:
 		w := testWorker(worker())
 		w.Incarnation = rapid.SampledFrom(lives).Draw(t, "life")
 		w.Host = "h" + rapid.SampledFrom(workerNames).Draw(t, "host")
+		w.DriverLeaseMS = rapid.SampledFrom([]int64{0, 1000}).Draw(t, "lease")
 		w.Cores, w.MemoryMB = rapid.IntRange(1, 8).Draw(t, "cores"), rapid.IntRange(1, 8).Draw(t, "memory")*128
 		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t)}
 	case TypeWorkerLost:
-		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5, At: drawTime(t), Damping: drawDamping(t)}
+		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5, At: drawTime(t), Damping: drawDamping(t), Silent: rapid.Bool().Draw(t, "silent")}
 	case TypeWorkerReport:
 		return r.drawReport(t)
 	case TypeDecommissionWorker:
@@ -126,6 +130,10 @@ func (r *randomMachine) draw(t *rapid.T) Command {
 		}}
 	case TypeKillDriver:
 		return &KillDriver{ID: drawID(t, "driver-", r.model.driverNumber), Retained: 5}
+	case TypeLoseDriver:
+		return &LoseDriver{ID: drawID(t, "driver-", r.model.driverNumber), Retained: 5}
+	case TypeReleaseDriver:
+		return &ReleaseDriver{ID: drawID(t, "driver-", r.model.driverNumber)}
 	}
 	return &DriverStateChanged{
 		ID: drawID(t, "driver-", r.model.driverNumber), Retained: 5, State: rapid.SampledFrom([]DriverState{DriverFinished, DriverFailed, DriverKilled}).Draw(t, "state"),

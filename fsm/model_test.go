@@ -20,6 +20,7 @@ type modelWorker struct {
 	port           int
 	cores, memory  int
 	state          WorkerState
+	lease          bool
 }
 
 type modelExecutor struct {
@@ -40,11 +41,18 @@ type modelApp struct {
 
 type modelDriver struct {
 	id, worker    string
+	run           string   // id of the present or last run
+	runs          []string // all of them
 	cores, memory int
 	supervise     bool
 	killAsked     bool
+	held, placed  bool
 	state         DriverState
 }
+
+func (d *modelDriver) unhold() { d.held, d.worker = false, "" }
+
+func (d *modelDriver) waits() bool { return d.state == DriverSubmitted || d.state == DriverRelaunching }
 
 func (m *model) worker(id string) *modelWorker {
 	for _, w := range m.workers {
@@ -66,9 +74,17 @@ func (m *model) app(id string) *modelApp {
 
 func (m *model) driver(id string) *modelDriver {
 	for _, d := range m.drivers {
-		if d.id == id && (d.state == DriverSubmitted || d.state == DriverRunning) {
+		if slices.Contains(d.runs, id) && (d.waits() || d.state == DriverRunning) {
 			return d
 		}
+	}
+	return nil
+}
+
+// run finds a live driver by its present or last run.
+func (m *model) run(id string) *modelDriver {
+	if d := m.driver(id); d != nil && d.run == id {
+		return d
 	}
 	return nil
 }
@@ -111,7 +127,7 @@ func (m *model) used(worker string) (cores, memory int) {
 	return cores, memory
 }
 
-func (m *model) loseWorker(w *modelWorker) {
+func (m *model) loseWorker(w *modelWorker, silent bool) {
 	for _, a := range m.apps {
 		for _, e := range a.execs {
 			if e.worker == w.id && !e.state.Finished() {
@@ -123,19 +139,26 @@ func (m *model) loseWorker(w *modelWorker) {
 		if d.worker != w.id || d.state != DriverRunning {
 			continue
 		}
-		switch {
-		case d.killAsked:
-			m.endDriver(d, DriverKilled)
-		case d.supervise:
-			d.state, d.worker = DriverSubmitted, ""
-		default:
-			m.endDriver(d, DriverError)
-		}
+		m.loseDriver(d, silent && w.lease)
 	}
 	w.state = WorkerDead
 }
 
-func (m *model) endDriver(d *modelDriver, s DriverState) { d.state = s }
+func (m *model) loseDriver(d *modelDriver, held bool) {
+	switch {
+	case d.killAsked:
+		m.endDriver(d, DriverKilled)
+	case d.supervise:
+		d.state, d.held = DriverRelaunching, true
+		if !held {
+			d.unhold()
+		}
+	default:
+		m.endDriver(d, DriverError)
+	}
+}
+
+func (m *model) endDriver(d *modelDriver, s DriverState) { d.state, d.held = s, false }
 
 func (m *model) endApp(a *modelApp, s AppState) {
 	for _, e := range a.execs {
@@ -156,7 +179,7 @@ func (m *model) apply(c Command) Code {
 		if w == nil || w.state == WorkerDead || c.Incarnation != "" && c.Incarnation != w.life {
 			return CodeUnknownWorker
 		}
-		m.loseWorker(w)
+		m.loseWorker(w, c.Silent)
 	case *DecommissionWorker:
 		w := m.worker(c.ID)
 		if w == nil || w.state == WorkerDead {
@@ -212,6 +235,7 @@ func (m *model) apply(c Command) Code {
 	case *SubmitDriver:
 		m.drivers = append(m.drivers, &modelDriver{
 			id: fmt.Sprintf("driver-%04d", m.driverNumber), cores: c.Driver.Cores, memory: c.Driver.MemoryMB, supervise: c.Driver.Supervise, state: DriverSubmitted,
+			run: fmt.Sprintf("driver-%04d", m.driverNumber), runs: []string{fmt.Sprintf("driver-%04d", m.driverNumber)},
 		})
 		m.driverNumber++
 	case *KillDriver:
@@ -219,17 +243,32 @@ func (m *model) apply(c Command) Code {
 		switch {
 		case d == nil:
 			return CodeUnknownDriver
-		case d.state == DriverSubmitted:
+		case d.waits():
 			m.endDriver(d, DriverKilled)
 		default:
 			d.killAsked = true
 		}
 	case *DriverStateChanged:
-		d := m.driver(c.ID)
-		if d == nil {
+		d := m.run(c.ID)
+		if d == nil || d.state != DriverRunning && !d.held {
 			return CodeUnknownDriver
 		}
 		m.endDriver(d, c.State)
+	case *LoseDriver:
+		switch d := m.run(c.ID); {
+		case d == nil || d.state != DriverRunning && !d.held:
+			return CodeUnknownDriver
+		case d.held:
+			d.unhold()
+		default:
+			m.loseDriver(d, false)
+		}
+	case *ReleaseDriver:
+		d := m.run(c.ID)
+		if d == nil || !d.held {
+			return CodeUnknownDriver
+		}
+		d.unhold()
 	}
 	return CodeOK
 }
@@ -250,15 +289,15 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 		return CodeAddressTaken
 	}
 	if same != nil && same.state != WorkerDead {
-		m.loseWorker(same)
+		m.loseWorker(same, false)
 	}
 	if holder != nil {
-		m.loseWorker(holder)
+		m.loseWorker(holder, false)
 	}
 	m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool {
 		return w.id == in.ID || w.state == WorkerDead && w.host == in.Host && w.port == in.Port
 	})
-	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: WorkerAlive})
+	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: WorkerAlive, lease: in.DriverLeaseMS > 0})
 	return CodeOK
 }
 
@@ -344,21 +383,37 @@ func (m *model) report(c *WorkerReport) Code {
 			}
 		}
 	}
+	for _, id := range c.Drivers {
+		if d := m.run(id); d != nil && d.held && d.worker == w.id && m.room(w, d.cores, d.memory) {
+			d.state, d.held = DriverRunning, false
+		}
+	}
+	for _, d := range m.drivers {
+		if d.held && d.worker == w.id && !slices.Contains(c.Drivers, d.run) {
+			d.unhold()
+		}
+	}
 	return CodeOK
+}
+
+func (m *model) room(w *modelWorker, cores, memory int) bool {
+	usedCores, usedMemory := m.used(w.id)
+	return usedCores+cores <= w.cores && usedMemory+memory <= w.memory
 }
 
 func (m *model) plan(c *ApplyPlan) {
 	fits := func(id string, cores, memory int) bool {
 		w := m.worker(id)
-		if w == nil || w.state != WorkerAlive {
-			return false
-		}
-		usedCores, usedMemory := m.used(id)
-		return usedCores+cores <= w.cores && usedMemory+memory <= w.memory
+		return w != nil && w.state == WorkerAlive && m.room(w, cores, memory)
 	}
 	for _, p := range c.Drivers {
-		if d := m.driver(p.DriverID); d != nil && d.state == DriverSubmitted && fits(p.WorkerID, d.cores, d.memory) {
-			d.state, d.worker = DriverRunning, p.WorkerID
+		if d := m.driver(p.DriverID); d != nil && d.id == p.DriverID && d.waits() && !d.held && fits(p.WorkerID, d.cores, d.memory) {
+			if d.placed {
+				d.run = fmt.Sprintf("driver-%04d", m.driverNumber)
+				d.runs = append(d.runs, d.run)
+				m.driverNumber++
+			}
+			d.state, d.worker, d.placed = DriverRunning, p.WorkerID, true
 		}
 	}
 	for _, p := range c.Executors {
@@ -437,14 +492,14 @@ func (m *model) compareDrivers(s *State) error {
 	live := 0
 	var waiting []string
 	for _, d := range m.drivers {
-		if d.state == DriverSubmitted {
+		if d.waits() {
 			waiting = append(waiting, d.id)
 		}
-		if d.state != DriverSubmitted && d.state != DriverRunning {
+		if !d.waits() && d.state != DriverRunning {
 			continue
 		}
 		live++
-		if g, ok := s.Driver(d.id); !ok || g.State != d.state || g.WorkerID != d.worker || g.KillAsked != d.killAsked {
+		if g, ok := s.Driver(d.id); !ok || g.State != d.state || g.WorkerID != d.worker || g.KillAsked != d.killAsked || g.HoldMS > 0 != d.held || g.RunID != d.run {
 			return fmt.Errorf("driver %+v, the model has %+v", g, d)
 		}
 	}

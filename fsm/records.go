@@ -30,6 +30,9 @@ type Worker struct {
 
 	// Watch is what leaders found out about its health; nil: nothing. States share it, so it is replaced, not changed.
 	Watch *Watch `cbor:"19,keyasint,omitempty"`
+
+	// DriverLeaseMS is how long after its last word to a leader a supervised driver may be alive on it; 0: it promises nothing.
+	DriverLeaseMS int64 `cbor:"20,keyasint,omitempty"`
 }
 
 // CoresFree is the number of cores that nothing uses.
@@ -176,7 +179,20 @@ type Driver struct {
 	// KillAsked is set from the wish to end a running driver until its worker says that it is over: a leader that comes
 	// in between repeats the kill, and a supervised driver whose worker is lost meanwhile is not started again.
 	KillAsked bool `cbor:"19,keyasint,omitempty"`
+	// RunID names its present or last run. Each placement after a loss has an id of its own, by which its worker and
+	// those who look for it know it; the first run's is the driver's.
+	RunID string `cbor:"20,keyasint,omitempty"`
+	// Runs are the ids of its runs after the first, oldest first, at most keptRuns of them.
+	Runs []string `cbor:"21,keyasint,omitempty"`
+	// HoldMS, where it is not 0: the worker of its last run was given up while that run may be alive. It is placed again
+	// when the leader has waited for so many milliseconds (ReleaseDriver), or when that worker says that it is over.
+	HoldMS int64 `cbor:"22,keyasint,omitempty"`
+	// WorkerAddr is host:port of the worker of its present or last run.
+	WorkerAddr string `cbor:"23,keyasint,omitempty"`
 }
+
+// Waits tells whether the driver is queued for a worker, rather than being at one.
+func (d *Driver) Waits() bool { return d.State == DriverSubmitted || d.State == DriverRelaunching }
 
 // request remembers the answer to a request, so that a retry is given the first one.
 type request struct {

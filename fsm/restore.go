@@ -94,6 +94,7 @@ func (t *txn) restore(kind byte, body []byte) error {
 			a.Build = intern(a.Build)
 			t.appIDs.Insert([]byte(a.ID), a.Seq)
 			t.appDrv.Insert(addressKey(a.DriverHost, a.DriverPort), a.Seq)
+			t.indexStarter(a)
 			t.putApp(a)
 			return nil
 		})
@@ -107,6 +108,8 @@ func (t *txn) restore(kind byte, body []byte) error {
 		})
 	case recordDriver:
 		return restoreAs(body, t.restoreDriver)
+	case recordDriverKey:
+		return restoreAs(body, t.restoreKey)
 	case recordCompletedApp:
 		return restoreAs(body, func(c *CompletedApp) error {
 			if c.App == nil || slices.Contains(c.Executors, nil) {
@@ -159,7 +162,10 @@ func (t *txn) restoreWorker(w *Worker) error {
 func (t *txn) restoreDriver(d *Driver) error {
 	d.Build = intern(d.Build)
 	t.drivers.Insert([]byte(d.ID), d)
-	if d.State == DriverSubmitted {
+	for _, run := range d.Runs {
+		t.driverRuns.Insert([]byte(run), d.ID)
+	}
+	if d.Waits() {
 		t.waitingDrivers.Insert(seqKey(d.Seq), d)
 	} else if d.WorkerID != "" {
 		t.driversOn.Insert(driverOnKey(d), d)

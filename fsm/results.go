@@ -109,9 +109,10 @@ type PlanApplied struct {
 	Refused int `cbor:"2,keyasint,omitempty"` // lines that no longer fitted
 }
 
-// DriverSubmitted answers SubmitDriver.
+// DriverSubmittedResult answers SubmitDriver.
 type DriverSubmittedResult struct {
-	DriverID string `cbor:"1,keyasint"`
+	DriverID  string `cbor:"1,keyasint"`
+	Duplicate bool   `cbor:"2,keyasint,omitempty"` // the key was known: this is the driver of an earlier submission
 }
 
 // DriverKillResult answers KillDriver.

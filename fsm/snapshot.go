@@ -24,6 +24,7 @@ const (
 	recordCompletedApp    = 6
 	recordCompletedDriver = 7
 	recordRequest         = 8
+	recordDriverKey       = 9
 	recordEnd             = 255
 )
 
@@ -85,6 +86,7 @@ func (s *State) records(visit func(kind byte, record any) error) error {
 		func() error { return visitTree(s.completedApps, recordCompletedApp, visit) },
 		func() error { return visitTree(s.completedDrivers, recordCompletedDriver, visit) },
 		func() error { return s.visitRequests(visit) },
+		func() error { return visitTree(s.keyEnds, recordDriverKey, visit) },
 	)
 }
 

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"iter"
+	"slices"
 
 	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
@@ -26,8 +27,12 @@ type State struct {
 	onWorker     *iradix.Tree[*Executor] // live executors by worker
 
 	drivers        *iradix.Tree[*Driver] // live ones, by id
-	waitingDrivers *iradix.Tree[*Driver] // SUBMITTED ones, by order
-	driversOn      *iradix.Tree[*Driver] // running ones, by worker
+	driverRuns     *iradix.Tree[string]  // ids of later runs of live drivers -> driver id
+	driverApps     *iradix.Tree[uint64]  // live applications that a driver started: driver id and order -> order
+	driverKeys     *iradix.Tree[*driverKey]
+	keyEnds        *iradix.Tree[*driverKey] // by the time at which they are forgotten
+	waitingDrivers *iradix.Tree[*Driver]    // those that wait for a worker, by order
+	driversOn      *iradix.Tree[*Driver]    // running ones, by worker
 
 	completedApps    *iradix.Tree[*CompletedApp] // by order of completion
 	completedDrivers *iradix.Tree[*Driver]
@@ -40,6 +45,7 @@ func emptyState() *State {
 		workers: iradix.New[*Worker](), addresses: iradix.New[string](), free: iradix.New[*Worker](), dead: iradix.New[string](), wantedShapes: iradix.New[*wanted](),
 		apps: iradix.New[*App](), appIDs: iradix.New[uint64](), appDrv: iradix.New[uint64](), wanting: iradix.New[*App](),
 		execs: iradix.New[*Executor](), onWorker: iradix.New[*Executor](),
+		driverRuns: iradix.New[string](), driverApps: iradix.New[uint64](), driverKeys: iradix.New[*driverKey](), keyEnds: iradix.New[*driverKey](),
 		drivers: iradix.New[*Driver](), waitingDrivers: iradix.New[*Driver](), driversOn: iradix.New[*Driver](),
 		completedApps: iradix.New[*CompletedApp](), completedDrivers: iradix.New[*Driver](),
 	}
@@ -139,8 +145,38 @@ func (s *State) DriversOn(workerID string) iter.Seq[*Driver] {
 	return prefixed(s.driversOn, workerExecPrefix(workerID))
 }
 
-// Driver finds a live driver by id.
-func (s *State) Driver(id string) (*Driver, bool) { return s.drivers.Get([]byte(id)) }
+// Driver finds a live driver by its id or that of any of its runs.
+func (s *State) Driver(id string) (*Driver, bool) {
+	if d, ok := s.drivers.Get([]byte(id)); ok {
+		return d, true
+	}
+	id, ok := s.driverRuns.Get([]byte(id))
+	if !ok {
+		return nil, false
+	}
+	return s.drivers.Get([]byte(id))
+}
+
+// CompletedDriver finds a driver that is over and still kept, likewise.
+func (s *State) CompletedDriver(id string) (found *Driver, ok bool) {
+	for d := range s.CompletedDrivers() {
+		if d.ID == id || slices.Contains(d.Runs, id) {
+			found = d // the newest, where ids were given twice by an odd pattern
+		}
+	}
+	return found, found != nil
+}
+
+// AppsOfDriver are the live applications that a driver has started.
+func (s *State) AppsOfDriver(d *Driver) iter.Seq[*App] {
+	return func(yield func(*App) bool) {
+		for seq := range prefixed(s.driverApps, driverAppPrefix(d.ID)) {
+			if a, ok := s.apps.Get(seqKey(seq)); ok && !yield(a) {
+				return
+			}
+		}
+	}
+}
 
 // CompletedApps are the applications that are over, oldest first; CompletedDrivers likewise.
 func (s *State) CompletedApps() iter.Seq[*CompletedApp] { return all(s.completedApps) }

@@ -19,6 +19,10 @@ type txn struct {
 	execs            *iradix.Txn[*Executor]
 	onWorker         *iradix.Txn[*Executor]
 	drivers          *iradix.Txn[*Driver]
+	driverRuns       *iradix.Txn[string]
+	driverApps       *iradix.Txn[uint64]
+	driverKeys       *iradix.Txn[*driverKey]
+	keyEnds          *iradix.Txn[*driverKey]
 	waitingDrivers   *iradix.Txn[*Driver]
 	driversOn        *iradix.Txn[*Driver]
 	completedApps    *iradix.Txn[*CompletedApp]
@@ -26,7 +30,7 @@ type txn struct {
 	requests         []request
 	answered         answered
 
-	completedAppCount, completedDriverCount int
+	completedAppCount, completedDriverCount, driverKeyCount int
 
 	events []Event
 }
@@ -37,10 +41,11 @@ func (s *State) begin() *txn {
 		workers: s.workers.Txn(), addresses: s.addresses.Txn(), free: s.free.Txn(), dead: s.dead.Txn(), wantedShapes: s.wantedShapes.Txn(),
 		apps: s.apps.Txn(), appIDs: s.appIDs.Txn(), appDrv: s.appDrv.Txn(), wanting: s.wanting.Txn(),
 		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
+		driverRuns: s.driverRuns.Txn(), driverApps: s.driverApps.Txn(), driverKeys: s.driverKeys.Txn(), keyEnds: s.keyEnds.Txn(),
 		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
 		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
 		requests:          s.requests,
-		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(),
+		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), driverKeyCount: s.driverKeys.Len(),
 	}
 }
 
@@ -50,6 +55,7 @@ func (t *txn) commit() *State {
 		workers: t.workers.Commit(), addresses: t.addresses.Commit(), free: t.free.Commit(), dead: t.dead.Commit(), wantedShapes: t.wantedShapes.Commit(),
 		apps: t.apps.Commit(), appIDs: t.appIDs.Commit(), appDrv: t.appDrv.Commit(), wanting: t.wanting.Commit(),
 		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
+		driverRuns: t.driverRuns.Commit(), driverApps: t.driverApps.Commit(), driverKeys: t.driverKeys.Commit(), keyEnds: t.keyEnds.Commit(),
 		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
 		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
 		requests: t.requests,

@@ -33,6 +33,7 @@ func (m *Master) registration(msg *messages.RegisterApplication) (*fsm.RegisterA
 	cmd := &fsm.RegisterApplication{Retained: m.cfg.Spark.RetainedApplications, App: fsm.App{
 		Name: msg.App.Name, User: msg.App.User, UIURL: msg.App.AppUIURL, MaxCores: m.cfg.Spark.DefaultCores,
 		DriverHost: msg.Driver.Host, DriverPort: msg.Driver.Port, DriverRef: ref, Description: description,
+		DriverID: msg.App.Command.Environment[releases.DriverRun],
 		Profiles: []fsm.Profile{prof}, Submitted: now(),
 	}}
 	if n := msg.App.MaxCores; n != nil {

@@ -3,6 +3,7 @@ package master
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/firesteel/firesteel/fsm"
@@ -12,6 +13,8 @@ import (
 type workerLine interface {
 	launch(a *fsm.App, e *fsm.Executor)
 	kill(e fsm.ExecutorKey)
+	launchDriver(d *fsm.Driver)
+	killDriver(runID string)
 	applicationFinished(appID string)
 	decommission()
 	// forgets tells that the worker's list has nothing of executors that ended: one that is not in it may never have been
@@ -43,7 +46,8 @@ type workerLink struct {
 	// launched are the executors that were sent over line, or are given up, and have not been heard of since. A worker may
 	// show a list on a line that it made before such a launch reached it.
 	launched map[fsm.ExecutorKey]bool
-	gone     bool // no longer in dispatcher.links
+	runs     map[string]bool // the same for runs of drivers
+	gone     bool            // no longer in dispatcher.links
 }
 
 func newDispatcher(log *slog.Logger, state func() *fsm.State) *dispatcher {
@@ -80,13 +84,25 @@ func (d *dispatcher) make(workerID string) *workerLink {
 	}
 }
 
-// attach starts to use a line to a worker that has just shown its list. listed are the executors it runs (running ones
-// only), apps the applications it keeps something of. The line may be the one in use already: then the worker has shown
-// its list again.
-//
-// unclear are executors that were to be launched over an earlier line, of this term or of another leader, by a worker that
-// forgets. They must not be launched again (trap 17), and count as lost.
-func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.ExecutorKey, apps []string) (unclear []fsm.ExecutorKey) {
+// workerList is what a worker shows of itself: executors and runs of drivers that are not over, and applications that it
+// keeps something of.
+type workerList struct {
+	executors []fsm.ExecutorKey
+	drivers   []string
+	apps      []string
+}
+
+// unclear are executors and runs of drivers that were to be launched over an earlier line, of this term or of another
+// leader, by a worker that forgets. They must not be launched again (trap 17), and count as lost. So does a run whose end
+// was asked for before its worker was told of it.
+type unclear struct {
+	executors []fsm.ExecutorKey
+	drivers   []string
+}
+
+// attach starts to use a line to a worker that has just shown its list. The line may be the one in use already: then the
+// worker has shown its list again.
+func (d *dispatcher) attach(workerID string, line workerLine, list workerList) (unclear unclear) {
 	l := d.make(workerID)
 	defer l.mu.Unlock()
 	unsure := l.line != line && line.forgets()
@@ -94,17 +110,18 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		if l.line != nil {
 			l.line.close()
 		}
-		l.launched = map[fsm.ExecutorKey]bool{}
+		l.launched, l.runs = map[fsm.ExecutorKey]bool{}, map[string]bool{}
 	}
 	s := d.state()
 	w, ok := s.Worker(workerID)
 	if !ok || w.State == fsm.WorkerDead { // lost since it showed its list: it has to register again
 		line.close()
-		return nil
+		return unclear
 	}
+	unclear.drivers = d.compareDrivers(s, workerID, l, line, list.drivers, unsure)
 	wanted := map[fsm.ExecutorKey]bool{}
 	has := map[fsm.ExecutorKey]bool{}
-	for _, key := range listed {
+	for _, key := range list.executors {
 		has[key] = true
 	}
 	for e := range s.ExecutorsOn(workerID) {
@@ -113,19 +130,19 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		if a, ok := s.App(e.AppID); ok && e.State == fsm.ExecutorLaunching && !has[key] && !l.launched[key] {
 			l.launched[key] = true
 			if unsure {
-				unclear = append(unclear, key)
+				unclear.executors = append(unclear.executors, key)
 				continue
 			}
 			line.launch(a, e)
 		}
 	}
-	for _, key := range listed {
+	for _, key := range list.executors {
 		if !wanted[key] {
 			d.log.Info("a worker runs an executor that it should not: killing it", "worker", workerID, "app", key.AppID, "executor", key.ID)
 			line.kill(key)
 		}
 	}
-	for _, id := range apps {
+	for _, id := range list.apps {
 		if a, live := s.App(id); live {
 			d.noteRan(a, workerID)
 		} else {
@@ -136,6 +153,30 @@ func (d *dispatcher) attach(workerID string, line workerLine, listed []fsm.Execu
 		line.decommission()
 	}
 	l.line, l.attached = line, s.Index()
+	return unclear
+}
+
+// compareDrivers is attach's part about drivers.
+func (d *dispatcher) compareDrivers(s *fsm.State, workerID string, l *workerLink, line workerLine, listed []string, unsure bool) (unclear []string) {
+	wanted := map[string]bool{}
+	for drv := range s.DriversOn(workerID) {
+		wanted[drv.RunID] = !drv.KillAsked
+		if slices.Contains(listed, drv.RunID) || l.runs[drv.RunID] {
+			continue
+		}
+		l.runs[drv.RunID] = true
+		if unsure || drv.KillAsked {
+			unclear = append(unclear, drv.RunID)
+		} else {
+			line.launchDriver(drv)
+		}
+	}
+	for _, run := range listed {
+		if !wanted[run] {
+			d.log.Info("a worker runs a driver that it should not: killing it", "worker", workerID, "driver", run)
+			line.killDriver(run)
+		}
+	}
 	return unclear
 }
 
@@ -165,7 +206,7 @@ func (d *dispatcher) drop(workerID string, index uint64) {
 	if l.line != nil {
 		l.line.close()
 	}
-	l.line, l.launched, l.gone = nil, nil, true
+	l.line, l.launched, l.runs, l.gone = nil, nil, nil, true
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.links, workerID)
@@ -198,6 +239,18 @@ func (d *dispatcher) handle(ev fsm.Event) {
 		d.heardOf(ev.Executor)
 		d.noteRan(ev.App, ev.Executor.WorkerID)
 		d.tell(ev.Executor.WorkerID, ev.Index, func(l *workerLink) { l.line.kill(keyOf(ev.Executor)) })
+	case fsm.DriverPlaced:
+		d.tell(ev.Driver.WorkerID, ev.Index, func(l *workerLink) {
+			l.runs[ev.Driver.RunID] = true
+			l.line.launchDriver(ev.Driver)
+		})
+	case fsm.DriverDismissed:
+		d.tell(ev.Driver.WorkerID, ev.Index, func(l *workerLink) { l.line.killDriver(ev.Driver.RunID) })
+	case fsm.DriverChanged:
+		if l, ok := d.find(ev.Driver.WorkerID); ok && ev.Driver.State.Ends() {
+			delete(l.runs, ev.Driver.RunID)
+			l.mu.Unlock()
+		}
 	case fsm.AppEnded:
 		for _, e := range ev.Executors {
 			d.noteRan(ev.App, e.WorkerID)

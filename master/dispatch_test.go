@@ -30,6 +30,8 @@ func (l *fakeLine) say(format string, args ...any) {
 
 func (l *fakeLine) launch(a *fsm.App, e *fsm.Executor) { l.say("launch %s/%d", a.ID, e.ID) }
 func (l *fakeLine) kill(k fsm.ExecutorKey)             { l.say("kill %s/%d", k.AppID, k.ID) }
+func (l *fakeLine) launchDriver(d *fsm.Driver)         { l.say("launch %s, run %s", d.ID, d.RunID) }
+func (l *fakeLine) killDriver(run string)              { l.say("kill %s", run) }
 func (l *fakeLine) applicationFinished(appID string)   { l.say("finished %s", appID) }
 func (l *fakeLine) decommission()                      { l.say("decommission") }
 func (l *fakeLine) forgets() bool                      { return l.forgetful }
@@ -73,7 +75,7 @@ func (x *dispatchTest) carry() {
 
 func (x *dispatchTest) attach(worker string, listed ...fsm.ExecutorKey) *fakeLine {
 	l := newFakeLine()
-	x.d.attach(worker, l, listed, nil)
+	x.d.attach(worker, l, workerList{executors: listed})
 	return l
 }
 
@@ -92,7 +94,7 @@ func TestAttachSendsExactlyTheDifference(t *testing.T) {
 	x.report(a, 0, fsm.ExecutorRunning)
 	x.finish(over, fsm.AppFinished)
 	l := newFakeLine()
-	x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0), key(a, 1), key(a, 9), key(over, 0)}, []string{a.ID, over.ID, "app-unknown"})
+	x.d.attach("w1", l, workerList{executors: []fsm.ExecutorKey{key(a, 0), key(a, 1), key(a, 9), key(over, 0)}, apps: []string{a.ID, over.ID, "app-unknown"}})
 	told(t, "w1", l, "finished "+over.ID, "finished app-unknown", "kill "+a.ID+"/9", "kill "+over.ID+"/0", "launch "+a.ID+"/2")
 	x.carry() // all of it was covered
 	told(t, "w1", l)
@@ -109,13 +111,13 @@ func TestWhatAnotherLeaderMayHaveLaunchedIsGivenUp(t *testing.T) {
 	x.carry()
 	l := newFakeLine()
 	l.forgetful = true
-	unclear := x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0), key(a, 1)}, nil)
+	unclear := x.d.attach("w1", l, workerList{executors: []fsm.ExecutorKey{key(a, 0), key(a, 1)}})
 	told(t, "w1", l)
-	if !slices.Equal(unclear, []fsm.ExecutorKey{key(a, 2)}) {
+	if !slices.Equal(unclear.executors, []fsm.ExecutorKey{key(a, 2)}) {
 		t.Errorf("unclear: %v", unclear)
 	}
 	x.place(a, "w1") // not carried yet: it is new on the line that is in use
-	if unclear := x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0), key(a, 1)}, nil); len(unclear) > 0 {
+	if unclear := x.d.attach("w1", l, workerList{executors: []fsm.ExecutorKey{key(a, 0), key(a, 1)}}); len(unclear.executors) > 0 {
 		t.Errorf("unclear: %v", unclear)
 	}
 	told(t, "w1", l, "launch "+a.ID+"/3")
@@ -151,7 +153,7 @@ func TestListShownAgainOnALineLaunchesNothingTwice(t *testing.T) {
 	x.carry()
 	told(t, "w1", l, "launch "+a.ID+"/0", "launch "+a.ID+"/1")
 	x.place(a, "w1") // not carried yet
-	x.d.attach("w1", l, []fsm.ExecutorKey{key(a, 0)}, nil)
+	x.d.attach("w1", l, workerList{executors: []fsm.ExecutorKey{key(a, 0)}})
 	told(t, "w1", l, "launch "+a.ID+"/2")
 	x.carry()
 	told(t, "w1", l)

@@ -54,7 +54,7 @@ func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
 	case *messages.WorkerDecommissioning:
 		_, err = propose[none](ctx, d.m, &fsm.DecommissionWorker{ID: msg.ID, At: now()})
 	case *messages.DriverStateChanged:
-		err = d.driverStateChanged(ctx, msg)
+		err = d.driverStateChanged(ctx, p, msg)
 	default:
 		d.log.Warn("a message that a master does not take", "class", msg.ClassName(), "peer", p.Address().String())
 	}
@@ -244,8 +244,11 @@ func (m *Master) heardOfExecutor(appID string, execID int) {
 	}
 }
 
-func (d *door) driverStateChanged(ctx context.Context, msg *messages.DriverStateChanged) error {
+func (d *door) driverStateChanged(ctx context.Context, p *rpcenv.Peer, msg *messages.DriverStateChanged) error {
 	cmd := &fsm.DriverStateChanged{ID: msg.DriverID, State: fsm.DriverState(msg.State + 1), At: now(), Retained: d.m.cfg.Spark.RetainedDrivers}
+	if w, ok := d.m.fsm.State().WorkerAt(p.Address().Host, p.Address().Port); ok {
+		cmd.WorkerID = w.ID
+	}
 	if msg.Exception != nil {
 		cmd.Exception = msg.Exception.String()
 	}

@@ -135,6 +135,9 @@ func (d *duties) adopt(s *fsm.State) {
 			d.greet(w, true)
 		}
 	}
+	for drv := range s.WaitingDrivers() {
+		d.hold(drv)
+	}
 	d.repeatEnds(s)
 }
 
@@ -173,6 +176,9 @@ func (d *duties) follow(events *fsm.Subscription) {
 			if ev.Kind == fsm.WorkerChanged && ev.Worker.Kind == fsm.WorkerJVM && ev.Worker.State == fsm.WorkerAlive {
 				d.greet(ev.Worker, false)
 			}
+			if ev.Kind == fsm.DriverChanged {
+				d.hold(ev.Driver)
+			}
 			d.logEvent(ev)
 		}
 		if wake {
@@ -191,6 +197,10 @@ func (d *duties) logEvent(ev fsm.Event) {
 		d.log.Info("launching executor", "app", ev.App.ID, "executor", ev.Executor.ID, "worker", ev.Executor.WorkerID)
 	case fsm.ExecutorChanged:
 		d.log.Info("executor", "app", ev.App.ID, "executor", ev.Executor.ID, "state", ev.Executor.State.String(), "message", ev.Executor.Message)
+	case fsm.DriverPlaced:
+		d.log.Info("launching driver", "driver", ev.Driver.ID, "run", ev.Driver.RunID, "worker", ev.Driver.WorkerID)
+	case fsm.DriverChanged, fsm.DriverDismissed:
+		d.log.Info("driver", "driver", ev.Driver.ID, "run", ev.Driver.RunID, "state", ev.Driver.State.String(), "killAsked", ev.Driver.KillAsked, "exception", ev.Driver.Exception)
 	case fsm.AppEnded:
 		d.log.Info("application ended", "app", ev.App.ID, "state", ev.App.State.String(), "message", ev.Message)
 	}

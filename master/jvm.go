@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/internal/delay"
@@ -163,35 +165,29 @@ func (d *door) takeList(p *rpcenv.Peer, report *fsm.WorkerReport) error {
 	if _, err := proposeHere[fsm.WorkerReconciled](duties.ctx, d.m, report); err != nil {
 		return err
 	}
-	var running []fsm.ExecutorKey
+	list := workerList{drivers: report.Drivers}
 	apps := map[string]bool{}
 	for _, e := range report.Executors {
-		running = append(running, fsm.ExecutorKey{AppID: e.AppID, ID: e.ID})
+		list.executors = append(list.executors, fsm.ExecutorKey{AppID: e.AppID, ID: e.ID})
 		apps[e.AppID] = true
 	}
-	var ids []string
-	for id := range apps {
-		ids = append(ids, id)
-	}
-	duties.useJVMWorker(report.ID, p, running, ids)
+	list.apps = slices.Collect(maps.Keys(apps))
+	duties.useJVMWorker(report.ID, p, list)
 	return nil
 }
 
-func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.ExecutorKey, apps []string) {
+func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, list workerList) {
 	d.live.heard(workerID)
 	// A worker that registers through several masters shows its list several times. On a connection that is in use the
 	// line stays, since what was sent on it reaches the worker after such a list was made.
 	if old, ok := d.dispatch.attachedLine(workerID); ok {
 		if line, ok := old.(*jvmLine); ok && line.peer == p {
-			d.dispatch.attach(workerID, line, running, apps)
+			d.giveUp(workerID, line, d.dispatch.attach(workerID, line, list))
 			return
 		}
 	}
 	line := newJVMLine(d.ctx, d.log.With("worker", workerID), p, d.m.URL())
-	unclear := d.dispatch.attach(workerID, line, running, apps)
-	if len(unclear) > 0 {
-		d.spawn(func() { d.giveUp(workerID, unclear) })
-	}
+	d.giveUp(workerID, line, d.dispatch.attach(workerID, line, list))
 	d.schedule.trigger()
 	d.spawn(func() {
 		select {
@@ -204,9 +200,18 @@ func (d *duties) useJVMWorker(workerID string, p *rpcenv.Peer, running []fsm.Exe
 	})
 }
 
-// giveUp ends executors of which nobody knows whether the worker was told to start them: it may have done so, and they may
-// have ended, without a word that reached a master. Another one is placed under a number of its own.
-func (d *duties) giveUp(workerID string, unclear []fsm.ExecutorKey) {
+// giveUp ends executors and runs of drivers of which nobody knows whether the worker was told to start them: it may have
+// done so, and they may have ended, without a word that reached a master. Others are placed under ids of their own.
+func (d *duties) giveUp(workerID string, line workerLine, u unclear) {
+	if len(u.executors) > 0 {
+		d.spawn(func() { d.giveUpExecutors(workerID, u.executors) })
+	}
+	if len(u.drivers) > 0 {
+		d.spawn(func() { d.giveUpRuns(workerID, line, u.drivers) })
+	}
+}
+
+func (d *duties) giveUpExecutors(workerID string, unclear []fsm.ExecutorKey) {
 	for _, key := range unclear {
 		d.log.Info("it is not known whether an executor was started: giving it up", "worker", workerID, "app", key.AppID, "executor", key.ID)
 		lost := &fsm.ExecutorStateChanged{
@@ -214,13 +219,20 @@ func (d *duties) giveUp(workerID string, unclear []fsm.ExecutorKey) {
 			Message:    "the master changed while it was launched, and its worker does not run it",
 			MaxRetries: -1, Retained: d.m.cfg.Spark.RetainedApplications, // no fault of the application's
 		}
-		for d.ctx.Err() == nil {
+		d.insist(func() error {
 			_, err := proposeHere[none](d.ctx, d.m, lost)
-			if err == nil || fsm.RefusalCode(err) != fsm.CodeOK {
-				break
-			}
-			delay.For(d.ctx, lastDriverRetry)
+			return err
+		})
+	}
+}
+
+// insist repeats a proposal until it is carried out, refused, or the term is over.
+func (d *duties) insist(propose func() error) {
+	for d.ctx.Err() == nil {
+		if err := propose(); err == nil || fsm.RefusalCode(err) != fsm.CodeOK {
+			return
 		}
+		delay.For(d.ctx, lastDriverRetry)
 	}
 }
 
@@ -296,6 +308,19 @@ func (l *jvmLine) forgets() bool { return true }
 func (l *jvmLine) kill(k fsm.ExecutorKey) {
 	l.box.put(&messages.KillExecutor{MasterURL: l.url, AppID: k.AppID, ExecID: k.ID})
 }
+
+func (l *jvmLine) launchDriver(d *fsm.Driver) {
+	desc, err := messages.DecodeDriverDescription(d.Description, javaser.DefaultLimits())
+	if err != nil {
+		l.log.Error("a stored description cannot be read", "driver", d.ID, "error", err)
+		return
+	}
+	desc.Command.JavaOpts = append(desc.Command.JavaOpts, releases.DriverRunOption(d.RunID))
+	desc.Tree = nil // written from the fields
+	l.box.put(&messages.LaunchDriver{DriverID: d.RunID, Driver: desc, Resources: d.Resources})
+}
+
+func (l *jvmLine) killDriver(runID string) { l.box.put(&messages.KillDriver{DriverID: runID}) }
 
 func (l *jvmLine) applicationFinished(appID string) {
 	l.box.put(&messages.ApplicationFinished{AppID: appID})

@@ -43,7 +43,7 @@ type liveness struct {
 	state   func() *fsm.State
 	ask     question // on a new connection
 	ping    question // on the line that is there; errNoPing where that cannot be asked
-	lost    func(ctx context.Context, w *fsm.Worker, reason string, d *fsm.Damping) error
+	lost    func(ctx context.Context, w *fsm.Worker, v verdict, d *fsm.Damping) error
 	note    func(ctx context.Context, c *fsm.SuspectWorker) error // for the next leader
 	hasLine func(workerID string) bool
 	changed func()        // a worker may be used again
@@ -304,22 +304,28 @@ func (l *liveness) judge(ctx context.Context, w *fsm.Worker, x *ward) {
 	case err == nil:
 		l.heard(w.ID)
 		l.clear(ctx, w, x)
-		if reason := l.judgeAbsent(x); reason != "" {
-			l.declare(ctx, w, reason, l.damping.death())
+		if v := l.judgeAbsent(x); v.reason != "" {
+			l.declare(ctx, w, v, l.damping.death())
 		}
 		return
 	}
-	if reason := l.condemn(w, x, began, err); reason != "" {
+	if v := l.condemn(w, x, began, err); v.reason != "" {
 		if doubted, workers := l.unanswering(); l.brake.allows(w.ID, doubted, workers) {
-			l.declare(ctx, w, reason, l.damping.death())
+			l.declare(ctx, w, v, l.damping.death())
 		}
 	}
 }
 
-// condemn gives the reason why a worker that did not answer is lost, or nothing while it is given more time.
-func (l *liveness) condemn(w *fsm.Worker, x *ward, began time.Time, err error) string {
+// verdict is why a worker is lost; silent where nobody has seen that its process is gone.
+type verdict struct {
+	reason string
+	silent bool
+}
+
+// condemn gives the reason why a worker that did not answer is lost, or none while it is given more time.
+func (l *liveness) condemn(w *fsm.Worker, x *ward, began time.Time, err error) verdict {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Sprintf("its process is gone: nothing listens at %s:%d", w.Host, w.Port)
+		return verdict{reason: fmt.Sprintf("its process is gone: nothing listens at %s:%d", w.Host, w.Port)}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -329,24 +335,24 @@ func (l *liveness) condemn(w *fsm.Worker, x *ward, began time.Time, err error) s
 	}
 	silence := l.silence(x)
 	if x.heard.After(began) || silence < minSilence || time.Since(l.since) < grace {
-		return ""
+		return verdict{}
 	}
-	return fmt.Sprintf("silent for %.1f s and no answer to two questions: %v", silence.Seconds(), err)
+	return verdict{fmt.Sprintf("silent for %.1f s and no answer to two questions: %v", silence.Seconds(), err), true}
 }
 
 // judgeAbsent is about a worker that answers. If it does so without a line for too long, it is of no use.
-func (l *liveness) judgeAbsent(x *ward) string {
+func (l *liveness) judgeAbsent(x *ward) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if x.absent.IsZero() || time.Since(x.absent) < l.timeout {
-		return ""
+		return verdict{}
 	}
-	return fmt.Sprintf("no session for %d s, though its port answers", int(time.Since(x.absent).Seconds()))
+	return verdict{fmt.Sprintf("no session for %d s, though its port answers", int(time.Since(x.absent).Seconds())), true}
 }
 
-func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string, d *fsm.Damping) {
-	l.log.Warn("worker lost", "worker", w.ID, "reason", reason)
-	if err := l.lost(ctx, w, reason, d); err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
+func (l *liveness) declare(ctx context.Context, w *fsm.Worker, v verdict, d *fsm.Damping) {
+	l.log.Warn("worker lost", "worker", w.ID, "reason", v.reason)
+	if err := l.lost(ctx, w, v, d); err != nil && fsm.RefusalCode(err) == fsm.CodeOK {
 		if ctx.Err() == nil {
 			l.log.Warn("the loss of a worker could not be committed; it will be judged again", "worker", w.ID, "error", err)
 		}
@@ -363,6 +369,6 @@ func (l *liveness) declare(ctx context.Context, w *fsm.Worker, reason string, d 
 // declareLost takes a worker's own word that it is stopping.
 func (l *liveness) declareLost(ctx context.Context, workerID, incarnation, reason string) {
 	if w, ok := l.state().Worker(workerID); ok && w.State != fsm.WorkerDead && w.Incarnation == incarnation {
-		l.declare(ctx, w, reason, nil)
+		l.declare(ctx, w, verdict{reason: reason}, nil)
 	}
 }

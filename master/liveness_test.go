@@ -40,11 +40,11 @@ type trial struct {
 	most    int // questions at once to one worker
 	lines   map[string]bool
 	commit  error
-	verdict []verdict
+	verdict []loss
 	beats   sync.WaitGroup
 }
 
-type verdict struct {
+type loss struct {
 	worker, reason string
 	at             time.Duration
 }
@@ -69,15 +69,15 @@ func (w *trial) lead() {
 		return w.lines[id]
 	}
 	w.live.ask = w.ask
-	w.live.lost = func(_ context.Context, wk *fsm.Worker, reason string, d *fsm.Damping) error {
+	w.live.lost = func(_ context.Context, wk *fsm.Worker, v verdict, d *fsm.Damping) error {
 		w.mu.Lock()
-		w.verdict = append(w.verdict, verdict{wk.ID, reason, time.Since(w.start)})
+		w.verdict = append(w.verdict, loss{wk.ID, v.reason, time.Since(w.start)})
 		err := w.commit
 		w.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		return w.try(&fsm.WorkerLost{ID: wk.ID, Incarnation: wk.Incarnation, Reason: reason, At: now(), Damping: d}, nil)
+		return w.try(&fsm.WorkerLost{ID: wk.ID, Incarnation: wk.Incarnation, Reason: v.reason, Silent: v.silent, At: now(), Damping: d}, nil)
 	}
 	w.live.note = func(_ context.Context, c *fsm.SuspectWorker) error { return w.try(c, nil) }
 	w.live.brake.save = func(_ context.Context, b fsm.Brake) error { return w.try(&fsm.SetBrake{Brake: b}, nil) }
@@ -166,7 +166,7 @@ func (w *trial) beat(ids ...string) {
 	}
 }
 
-func (w *trial) verdicts() []verdict {
+func (w *trial) verdicts() []loss {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.verdict)
@@ -207,7 +207,7 @@ func (w *trial) state(id string) fsm.WorkerState {
 }
 
 // one gives the only verdict.
-func (w *trial) one() verdict {
+func (w *trial) one() loss {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()

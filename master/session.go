@@ -69,14 +69,14 @@ func (d *duties) serveWorker(stream sessionStream, hello *clusterpb.Hello) error
 		line.close()
 		d.live.checkID(d.ctx, hello.GetId())
 	}()
-	running, err := d.takeList(hello, line)
+	list, err := d.takeList(hello, line)
 	if err != nil {
 		return err
 	}
 	d.live.begins(hello.GetId(), hello.GetIncarnation(), every)
-	d.dispatch.attach(hello.GetId(), line, running, hello.GetApplications())
+	d.giveUp(hello.GetId(), line, d.dispatch.attach(hello.GetId(), line, list))
 	d.schedule.trigger()
-	log.Info("worker session open", "executors", len(running))
+	log.Info("worker session open", "executors", len(list.executors), "drivers", len(list.drivers))
 	received := make(chan error, 1)
 	go func() { received <- d.listen(stream, hello, line) }()
 	select {
@@ -94,7 +94,7 @@ func (d *duties) registerGoWorker(h *clusterpb.Hello) error {
 	w := fsm.Worker{
 		ID: h.GetId(), Host: h.GetHost(), Port: int(h.GetPort()), Cores: int(h.GetCores()), MemoryMB: int(h.GetMemoryMb()),
 		WebUIURL: h.GetWebUiUrl(), Kind: fsm.WorkerGo, Incarnation: h.GetIncarnation(), Registered: now(),
-		Resources: addressMap(h.GetResources()),
+		Resources: addressMap(h.GetResources()), DriverLeaseMS: h.GetDriverLeaseMs(),
 	}
 	for _, home := range h.GetHomes() {
 		w.Builds = append(w.Builds, home.GetBuild())
@@ -149,21 +149,31 @@ func (d *duties) addressHolderLives(w fsm.Worker) bool {
 }
 
 // takeList commits what the worker's list says: ends that nobody acknowledged, and what runs.
-func (d *duties) takeList(h *clusterpb.Hello, line *goLine) (running []fsm.ExecutorKey, err error) {
-	report := &fsm.WorkerReport{ID: h.GetId(), Incarnation: h.GetIncarnation(), Drivers: h.GetDrivers(), At: now()}
+func (d *duties) takeList(h *clusterpb.Hello, line *goLine) (list workerList, err error) {
+	report := &fsm.WorkerReport{ID: h.GetId(), Incarnation: h.GetIncarnation(), At: now()}
+	for _, r := range h.GetDrivers() {
+		if r.GetState() != clusterpb.DriverState_DRIVER_STATE_RUNNING {
+			if err := d.driverReported(h.GetId(), r, line); err != nil {
+				return list, err
+			}
+			continue
+		}
+		report.Drivers = append(report.Drivers, r.GetRunId())
+	}
 	for _, e := range h.GetExecutors() {
 		s := fsm.ExecutorState(e.GetState())
 		if s.Finished() {
 			if err := d.reported(h.GetId(), e, line); err != nil {
-				return nil, err
+				return list, err
 			}
 			continue
 		}
 		report.Executors = append(report.Executors, fsm.ReportedExecutor{AppID: e.GetAppId(), ID: int(e.GetExecutorId()), State: s})
-		running = append(running, fsm.ExecutorKey{AppID: e.GetAppId(), ID: int(e.GetExecutorId())})
+		list.executors = append(list.executors, fsm.ExecutorKey{AppID: e.GetAppId(), ID: int(e.GetExecutorId())})
 	}
+	list.drivers, list.apps = report.Drivers, h.GetApplications()
 	_, err = proposeHere[fsm.WorkerReconciled](d.ctx, d.m, report)
-	return running, err
+	return list, err
 }
 
 // listen takes a worker's reports until its stream ends.
@@ -180,6 +190,10 @@ func (d *duties) listen(stream sessionStream, h *clusterpb.Hello, line *goLine) 
 		switch msg := msg.GetMessage().(type) {
 		case *clusterpb.WorkerMessage_Executor:
 			err = d.reported(h.GetId(), msg.Executor, line)
+		case *clusterpb.WorkerMessage_Driver:
+			err = d.driverReported(h.GetId(), msg.Driver, line)
+		case *clusterpb.WorkerMessage_Heartbeat:
+			line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_HeartbeatAck{HeartbeatAck: &clusterpb.HeartbeatAck{Sequence: msg.Heartbeat.GetSequence()}}})
 		case *clusterpb.WorkerMessage_Decommissioning:
 			_, err = proposeHere[none](d.ctx, d.m, &fsm.DecommissionWorker{ID: h.GetId(), At: now()})
 		case *clusterpb.WorkerMessage_Goodbye:
@@ -216,6 +230,31 @@ func (d *duties) reported(workerID string, r *clusterpb.ExecutorReport, line *go
 		AppId: r.GetAppId(), ExecutorId: r.GetExecutorId(), State: r.GetState(),
 	}}})
 	return nil
+}
+
+// driverReported is the same for the end of a driver's run.
+func (d *duties) driverReported(workerID string, r *clusterpb.DriverReport, line *goLine) error {
+	if r.GetState() == clusterpb.DriverState_DRIVER_STATE_RUNNING {
+		return nil // it is RUNNING in the books since it was placed
+	}
+	if err := d.commitDriverEnd(workerID, r); err != nil {
+		if fsm.RefusalCode(err) == fsm.CodeOK {
+			return err
+		}
+		d.log.Info("a driver's report that changes nothing", "worker", workerID, "driver", r.GetRunId(), "state", r.GetState(), "reason", err)
+	}
+	line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_DriverAck{DriverAck: &clusterpb.DriverAck{RunId: r.GetRunId()}}})
+	return nil
+}
+
+func (d *duties) commitDriverEnd(workerID string, r *clusterpb.DriverReport) error {
+	if r.GetState() == clusterpb.DriverState_DRIVER_STATE_RELAUNCHING {
+		return d.loseRun(r.GetRunId(), workerID, r.GetMessage())
+	}
+	_, err := proposeHere[none](d.ctx, d.m, &fsm.DriverStateChanged{
+		ID: r.GetRunId(), State: fsm.DriverState(r.GetState()), Exception: r.GetMessage(), At: now(), Retained: d.m.cfg.Spark.RetainedDrivers, WorkerID: workerID,
+	})
+	return err
 }
 
 func addressMap(in map[string]*clusterpb.Addresses) map[string][]string {
@@ -280,6 +319,20 @@ func (l *goLine) forgets() bool { return false }
 
 func (l *goLine) kill(k fsm.ExecutorKey) {
 	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_KillExecutor{KillExecutor: &clusterpb.KillExecutor{AppId: k.AppID, ExecutorId: int32(k.ID)}}})
+}
+
+func (l *goLine) launchDriver(d *fsm.Driver) {
+	res := map[string]*clusterpb.Addresses{}
+	for name, addrs := range d.Resources {
+		res[name] = &clusterpb.Addresses{Addresses: addrs}
+	}
+	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_LaunchDriver{LaunchDriver: &clusterpb.LaunchDriver{
+		DriverId: d.ID, RunId: d.RunID, Attempt: int32(d.Attempt), DriverDescription: d.Description, Build: d.Build, Resources: res,
+	}}})
+}
+
+func (l *goLine) killDriver(runID string) {
+	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_KillDriver{KillDriver: &clusterpb.KillDriver{RunId: runID}}})
 }
 
 func (l *goLine) applicationFinished(appID string) {

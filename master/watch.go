@@ -42,9 +42,9 @@ func (d *duties) unfit(workerID string) bool {
 }
 
 // loseWorker commits a verdict.
-func (d *duties) loseWorker(ctx context.Context, w *fsm.Worker, reason string, flap *fsm.Damping) error {
+func (d *duties) loseWorker(ctx context.Context, w *fsm.Worker, v verdict, flap *fsm.Damping) error {
 	_, err := proposeHere[none](ctx, d.m, &fsm.WorkerLost{
-		ID: w.ID, Incarnation: w.Incarnation, At: now(), Reason: reason, Retained: d.m.cfg.Spark.RetainedDrivers, Damping: flap,
+		ID: w.ID, Incarnation: w.Incarnation, At: now(), Reason: v.reason, Silent: v.silent, Retained: d.m.cfg.Spark.RetainedDrivers, Damping: flap,
 	})
 	return err
 }

@@ -7,6 +7,9 @@ func (p *pass) drivers() {
 	running := p.state.DriverCount() - p.state.WaitingDriverCount()
 	pick := p.firstFit
 	for d := range p.state.WaitingDrivers() {
+		if d.HoldMS > 0 {
+			continue // its last run may be alive
+		}
 		if p.set.MaxDrivers > 0 && running >= p.set.MaxDrivers {
 			return // Master.schedule looks at the rest too, and places none of them
 		}

@@ -141,6 +141,10 @@ func explainDrivers(s *fsm.State, set Settings, in Input, plan fsm.ApplyPlan) (o
 		u := Unplaced{DriverID: d.ID}
 		n := driverNeed(d)
 		u.explain(s, in.Exclude, &n)
+		if d.HoldMS > 0 {
+			u.Cause, u.Never = InDoubt, false
+			u.Reason = fmt.Sprintf("its run %s may be alive on worker %s, which does not answer: that is waited out, %.0f s at most, so that it never runs twice", d.RunID, d.WorkerID, float64(d.HoldMS)/1000*1.1+1)
+		}
 		if !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
 			u.Cause, u.Reason = TooManyDrivers, fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
 		}

@@ -120,7 +120,7 @@ func (c *randomCluster) disturb() {
 		}
 		for d := range c.m.State().DriversOn(w.ID) {
 			if rapid.IntRange(0, 3).Draw(t, "fate of a driver") == 0 {
-				c.must(&fsm.DriverStateChanged{ID: d.ID, State: fsm.DriverFinished}, nil)
+				c.must(&fsm.DriverStateChanged{ID: d.RunID, State: fsm.DriverFinished}, nil)
 			}
 		}
 	}

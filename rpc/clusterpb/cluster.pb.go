@@ -90,6 +90,69 @@ func (ExecutorState) EnumDescriptor() ([]byte, []int) {
 	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{0}
 }
 
+// DriverState has Spark's ids (org.apache.spark.deploy.master.DriverState) plus one, of those that a worker reports.
+type DriverState int32
+
+const (
+	DriverState_DRIVER_STATE_UNSPECIFIED DriverState = 0
+	DriverState_DRIVER_STATE_RUNNING     DriverState = 2
+	DriverState_DRIVER_STATE_FINISHED    DriverState = 3
+	// Of a supervised driver: the worker ended the run, since it heard of no leader for its lease. It is to be run again.
+	DriverState_DRIVER_STATE_RELAUNCHING DriverState = 4
+	DriverState_DRIVER_STATE_KILLED      DriverState = 6
+	DriverState_DRIVER_STATE_FAILED      DriverState = 7
+	DriverState_DRIVER_STATE_ERROR       DriverState = 8
+)
+
+// Enum value maps for DriverState.
+var (
+	DriverState_name = map[int32]string{
+		0: "DRIVER_STATE_UNSPECIFIED",
+		2: "DRIVER_STATE_RUNNING",
+		3: "DRIVER_STATE_FINISHED",
+		4: "DRIVER_STATE_RELAUNCHING",
+		6: "DRIVER_STATE_KILLED",
+		7: "DRIVER_STATE_FAILED",
+		8: "DRIVER_STATE_ERROR",
+	}
+	DriverState_value = map[string]int32{
+		"DRIVER_STATE_UNSPECIFIED": 0,
+		"DRIVER_STATE_RUNNING":     2,
+		"DRIVER_STATE_FINISHED":    3,
+		"DRIVER_STATE_RELAUNCHING": 4,
+		"DRIVER_STATE_KILLED":      6,
+		"DRIVER_STATE_FAILED":      7,
+		"DRIVER_STATE_ERROR":       8,
+	}
+)
+
+func (x DriverState) Enum() *DriverState {
+	p := new(DriverState)
+	*p = x
+	return p
+}
+
+func (x DriverState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DriverState) Descriptor() protoreflect.EnumDescriptor {
+	return file_rpc_clusterpb_cluster_proto_enumTypes[1].Descriptor()
+}
+
+func (DriverState) Type() protoreflect.EnumType {
+	return &file_rpc_clusterpb_cluster_proto_enumTypes[1]
+}
+
+func (x DriverState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DriverState.Descriptor instead.
+func (DriverState) EnumDescriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{1}
+}
+
 type ProposeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Command       []byte                 `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
@@ -1697,6 +1760,7 @@ type WorkerMessage struct {
 	//	*WorkerMessage_Heartbeat
 	//	*WorkerMessage_Decommissioning
 	//	*WorkerMessage_Goodbye
+	//	*WorkerMessage_Driver
 	Message       isWorkerMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1784,6 +1848,15 @@ func (x *WorkerMessage) GetGoodbye() *Goodbye {
 	return nil
 }
 
+func (x *WorkerMessage) GetDriver() *DriverReport {
+	if x != nil {
+		if x, ok := x.Message.(*WorkerMessage_Driver); ok {
+			return x.Driver
+		}
+	}
+	return nil
+}
+
 type isWorkerMessage_Message interface {
 	isWorkerMessage_Message()
 }
@@ -1808,6 +1881,10 @@ type WorkerMessage_Goodbye struct {
 	Goodbye *Goodbye `protobuf:"bytes,5,opt,name=goodbye,proto3,oneof"`
 }
 
+type WorkerMessage_Driver struct {
+	Driver *DriverReport `protobuf:"bytes,6,opt,name=driver,proto3,oneof"`
+}
+
 func (*WorkerMessage_Hello) isWorkerMessage_Message() {}
 
 func (*WorkerMessage_Executor) isWorkerMessage_Message() {}
@@ -1817,6 +1894,8 @@ func (*WorkerMessage_Heartbeat) isWorkerMessage_Message() {}
 func (*WorkerMessage_Decommissioning) isWorkerMessage_Message() {}
 
 func (*WorkerMessage_Goodbye) isWorkerMessage_Message() {}
+
+func (*WorkerMessage_Driver) isWorkerMessage_Message() {}
 
 // Hello carries what the worker is and its full list of what runs, so that a new leader needs no recovery phase.
 type Hello struct {
@@ -1834,10 +1913,14 @@ type Hello struct {
 	SeenTerm uint64 `protobuf:"varint,10,opt,name=seen_term,json=seenTerm,proto3" json:"seen_term,omitempty"`
 	// Running executors, and finished ones whose end no leader has acknowledged.
 	Executors      []*ExecutorReport `protobuf:"bytes,11,rep,name=executors,proto3" json:"executors,omitempty"`
-	Drivers        []string          `protobuf:"bytes,12,rep,name=drivers,proto3" json:"drivers,omitempty"`
 	Decommissioned bool              `protobuf:"varint,13,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
 	// Applications whose directories this worker keeps: it is told of those that are over.
-	Applications  []string `protobuf:"bytes,14,rep,name=applications,proto3" json:"applications,omitempty"`
+	Applications []string `protobuf:"bytes,14,rep,name=applications,proto3" json:"applications,omitempty"`
+	// Drivers that are not over, and finished ones whose end no leader has acknowledged.
+	Drivers []*DriverReport `protobuf:"bytes,15,rep,name=drivers,proto3" json:"drivers,omitempty"`
+	// Within this time after the last heartbeat that a leader has acknowledged, no supervised driver is alive here any more,
+	// unless a session was opened since; measured by this worker's monotonic clock. 0: nothing is promised.
+	DriverLeaseMs int64 `protobuf:"varint,16,opt,name=driver_lease_ms,json=driverLeaseMs,proto3" json:"driver_lease_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1949,13 +2032,6 @@ func (x *Hello) GetExecutors() []*ExecutorReport {
 	return nil
 }
 
-func (x *Hello) GetDrivers() []string {
-	if x != nil {
-		return x.Drivers
-	}
-	return nil
-}
-
 func (x *Hello) GetDecommissioned() bool {
 	if x != nil {
 		return x.Decommissioned
@@ -1968,6 +2044,20 @@ func (x *Hello) GetApplications() []string {
 		return x.Applications
 	}
 	return nil
+}
+
+func (x *Hello) GetDrivers() []*DriverReport {
+	if x != nil {
+		return x.Drivers
+	}
+	return nil
+}
+
+func (x *Hello) GetDriverLeaseMs() int64 {
+	if x != nil {
+		return x.DriverLeaseMs
+	}
+	return 0
 }
 
 type SparkHome struct {
@@ -2143,7 +2233,9 @@ func (x *ExecutorReport) GetExitStatus() int32 {
 }
 
 type Heartbeat struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts up from 1 within a session; the leader's acknowledgement repeats it.
+	Sequence      uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2176,6 +2268,13 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
 	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Heartbeat) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
 }
 
 type Decommissioning struct {
@@ -2214,6 +2313,69 @@ func (*Decommissioning) Descriptor() ([]byte, []int) {
 	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{36}
 }
 
+// DriverReport is about one run of a driver. A driver has a run for each worker that it was given to, each with an id of
+// its own; the first run's id is the driver's.
+type DriverReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	RunId string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	State DriverState            `protobuf:"varint,2,opt,name=state,proto3,enum=firesteel.cluster.v1.DriverState" json:"state,omitempty"`
+	// Why it ended, where that is known; of ERROR always.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DriverReport) Reset() {
+	*x = DriverReport{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriverReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriverReport) ProtoMessage() {}
+
+func (x *DriverReport) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriverReport.ProtoReflect.Descriptor instead.
+func (*DriverReport) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DriverReport) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *DriverReport) GetState() DriverState {
+	if x != nil {
+		return x.State
+	}
+	return DriverState_DRIVER_STATE_UNSPECIFIED
+}
+
+func (x *DriverReport) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 // Goodbye: the worker is stopping and has ended all that it ran.
 type Goodbye struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2224,7 +2386,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2398,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[37]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2411,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{37}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Goodbye) GetReason() string {
@@ -2271,6 +2433,11 @@ type MasterMessage struct {
 	//	*MasterMessage_ApplicationFinished
 	//	*MasterMessage_ExecutorAck
 	//	*MasterMessage_Decommission
+	//	*MasterMessage_LaunchDriver
+	//	*MasterMessage_KillDriver
+	//	*MasterMessage_DriverAck
+	//	*MasterMessage_HeartbeatAck
+	//	*MasterMessage_Recommission
 	Message       isMasterMessage_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2278,7 +2445,7 @@ type MasterMessage struct {
 
 func (x *MasterMessage) Reset() {
 	*x = MasterMessage{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2457,7 @@ func (x *MasterMessage) String() string {
 func (*MasterMessage) ProtoMessage() {}
 
 func (x *MasterMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[38]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2470,7 @@ func (x *MasterMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterMessage.ProtoReflect.Descriptor instead.
 func (*MasterMessage) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{38}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MasterMessage) GetTerm() uint64 {
@@ -2374,6 +2541,51 @@ func (x *MasterMessage) GetDecommission() *DecommissionWorker {
 	return nil
 }
 
+func (x *MasterMessage) GetLaunchDriver() *LaunchDriver {
+	if x != nil {
+		if x, ok := x.Message.(*MasterMessage_LaunchDriver); ok {
+			return x.LaunchDriver
+		}
+	}
+	return nil
+}
+
+func (x *MasterMessage) GetKillDriver() *KillDriver {
+	if x != nil {
+		if x, ok := x.Message.(*MasterMessage_KillDriver); ok {
+			return x.KillDriver
+		}
+	}
+	return nil
+}
+
+func (x *MasterMessage) GetDriverAck() *DriverAck {
+	if x != nil {
+		if x, ok := x.Message.(*MasterMessage_DriverAck); ok {
+			return x.DriverAck
+		}
+	}
+	return nil
+}
+
+func (x *MasterMessage) GetHeartbeatAck() *HeartbeatAck {
+	if x != nil {
+		if x, ok := x.Message.(*MasterMessage_HeartbeatAck); ok {
+			return x.HeartbeatAck
+		}
+	}
+	return nil
+}
+
+func (x *MasterMessage) GetRecommission() *RecommissionWorker {
+	if x != nil {
+		if x, ok := x.Message.(*MasterMessage_Recommission); ok {
+			return x.Recommission
+		}
+	}
+	return nil
+}
+
 type isMasterMessage_Message interface {
 	isMasterMessage_Message()
 }
@@ -2402,6 +2614,26 @@ type MasterMessage_Decommission struct {
 	Decommission *DecommissionWorker `protobuf:"bytes,7,opt,name=decommission,proto3,oneof"`
 }
 
+type MasterMessage_LaunchDriver struct {
+	LaunchDriver *LaunchDriver `protobuf:"bytes,8,opt,name=launch_driver,json=launchDriver,proto3,oneof"`
+}
+
+type MasterMessage_KillDriver struct {
+	KillDriver *KillDriver `protobuf:"bytes,9,opt,name=kill_driver,json=killDriver,proto3,oneof"`
+}
+
+type MasterMessage_DriverAck struct {
+	DriverAck *DriverAck `protobuf:"bytes,10,opt,name=driver_ack,json=driverAck,proto3,oneof"`
+}
+
+type MasterMessage_HeartbeatAck struct {
+	HeartbeatAck *HeartbeatAck `protobuf:"bytes,11,opt,name=heartbeat_ack,json=heartbeatAck,proto3,oneof"`
+}
+
+type MasterMessage_Recommission struct {
+	Recommission *RecommissionWorker `protobuf:"bytes,12,opt,name=recommission,proto3,oneof"`
+}
+
 func (*MasterMessage_Welcome) isMasterMessage_Message() {}
 
 func (*MasterMessage_LaunchExecutor) isMasterMessage_Message() {}
@@ -2413,6 +2645,16 @@ func (*MasterMessage_ApplicationFinished) isMasterMessage_Message() {}
 func (*MasterMessage_ExecutorAck) isMasterMessage_Message() {}
 
 func (*MasterMessage_Decommission) isMasterMessage_Message() {}
+
+func (*MasterMessage_LaunchDriver) isMasterMessage_Message() {}
+
+func (*MasterMessage_KillDriver) isMasterMessage_Message() {}
+
+func (*MasterMessage_DriverAck) isMasterMessage_Message() {}
+
+func (*MasterMessage_HeartbeatAck) isMasterMessage_Message() {}
+
+func (*MasterMessage_Recommission) isMasterMessage_Message() {}
 
 type Welcome struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -2427,7 +2669,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +2681,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[39]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +2694,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{39}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Welcome) GetLeaderId() string {
@@ -2500,7 +2742,7 @@ type LaunchExecutor struct {
 
 func (x *LaunchExecutor) Reset() {
 	*x = LaunchExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2754,7 @@ func (x *LaunchExecutor) String() string {
 func (*LaunchExecutor) ProtoMessage() {}
 
 func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[40]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2767,7 @@ func (x *LaunchExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaunchExecutor.ProtoReflect.Descriptor instead.
 func (*LaunchExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{40}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LaunchExecutor) GetAppId() string {
@@ -2594,7 +2836,7 @@ type KillExecutor struct {
 
 func (x *KillExecutor) Reset() {
 	*x = KillExecutor{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2606,7 +2848,7 @@ func (x *KillExecutor) String() string {
 func (*KillExecutor) ProtoMessage() {}
 
 func (x *KillExecutor) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[41]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2619,7 +2861,7 @@ func (x *KillExecutor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KillExecutor.ProtoReflect.Descriptor instead.
 func (*KillExecutor) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{41}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *KillExecutor) GetAppId() string {
@@ -2645,7 +2887,7 @@ type ApplicationFinished struct {
 
 func (x *ApplicationFinished) Reset() {
 	*x = ApplicationFinished{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2899,7 @@ func (x *ApplicationFinished) String() string {
 func (*ApplicationFinished) ProtoMessage() {}
 
 func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[42]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2912,7 @@ func (x *ApplicationFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplicationFinished.ProtoReflect.Descriptor instead.
 func (*ApplicationFinished) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{42}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ApplicationFinished) GetAppId() string {
@@ -2692,7 +2934,7 @@ type ExecutorAck struct {
 
 func (x *ExecutorAck) Reset() {
 	*x = ExecutorAck{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2946,7 @@ func (x *ExecutorAck) String() string {
 func (*ExecutorAck) ProtoMessage() {}
 
 func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[43]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2959,7 @@ func (x *ExecutorAck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutorAck.ProtoReflect.Descriptor instead.
 func (*ExecutorAck) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{43}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ExecutorAck) GetAppId() string {
@@ -2749,7 +2991,7 @@ type DecommissionWorker struct {
 
 func (x *DecommissionWorker) Reset() {
 	*x = DecommissionWorker{}
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +3003,7 @@ func (x *DecommissionWorker) String() string {
 func (*DecommissionWorker) ProtoMessage() {}
 
 func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[44]
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +3016,265 @@ func (x *DecommissionWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecommissionWorker.ProtoReflect.Descriptor instead.
 func (*DecommissionWorker) Descriptor() ([]byte, []int) {
-	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{44}
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{45}
+}
+
+// RecommissionWorker ends a decommission: the worker is given work again.
+type RecommissionWorker struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecommissionWorker) Reset() {
+	*x = RecommissionWorker{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecommissionWorker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecommissionWorker) ProtoMessage() {}
+
+func (x *RecommissionWorker) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecommissionWorker.ProtoReflect.Descriptor instead.
+func (*RecommissionWorker) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{46}
+}
+
+// LaunchDriver starts a run of a driver. A later attempt ends an earlier one before it starts.
+type LaunchDriver struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	DriverId string                 `protobuf:"bytes,1,opt,name=driver_id,json=driverId,proto3" json:"driver_id,omitempty"`
+	RunId    string                 `protobuf:"bytes,2,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// 1 for the first run.
+	Attempt int32 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// The DriverDescription as an object stream.
+	DriverDescription []byte                `protobuf:"bytes,4,opt,name=driver_description,json=driverDescription,proto3" json:"driver_description,omitempty"`
+	Build             string                `protobuf:"bytes,5,opt,name=build,proto3" json:"build,omitempty"`
+	Resources         map[string]*Addresses `protobuf:"bytes,6,rep,name=resources,proto3" json:"resources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *LaunchDriver) Reset() {
+	*x = LaunchDriver{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LaunchDriver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LaunchDriver) ProtoMessage() {}
+
+func (x *LaunchDriver) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LaunchDriver.ProtoReflect.Descriptor instead.
+func (*LaunchDriver) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *LaunchDriver) GetDriverId() string {
+	if x != nil {
+		return x.DriverId
+	}
+	return ""
+}
+
+func (x *LaunchDriver) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *LaunchDriver) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *LaunchDriver) GetDriverDescription() []byte {
+	if x != nil {
+		return x.DriverDescription
+	}
+	return nil
+}
+
+func (x *LaunchDriver) GetBuild() string {
+	if x != nil {
+		return x.Build
+	}
+	return ""
+}
+
+func (x *LaunchDriver) GetResources() map[string]*Addresses {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
+}
+
+type KillDriver struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KillDriver) Reset() {
+	*x = KillDriver{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KillDriver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KillDriver) ProtoMessage() {}
+
+func (x *KillDriver) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KillDriver.ProtoReflect.Descriptor instead.
+func (*KillDriver) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *KillDriver) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+// DriverAck: the report of the end of this run is committed, or nobody needs it any more.
+type DriverAck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RunId         string                 `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DriverAck) Reset() {
+	*x = DriverAck{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DriverAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DriverAck) ProtoMessage() {}
+
+func (x *DriverAck) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DriverAck.ProtoReflect.Descriptor instead.
+func (*DriverAck) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *DriverAck) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+// HeartbeatAck: this leader, which led when it sent this, has the heartbeat.
+type HeartbeatAck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeartbeatAck) Reset() {
+	*x = HeartbeatAck{}
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeartbeatAck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeartbeatAck) ProtoMessage() {}
+
+func (x *HeartbeatAck) ProtoReflect() protoreflect.Message {
+	mi := &file_rpc_clusterpb_cluster_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeartbeatAck.ProtoReflect.Descriptor instead.
+func (*HeartbeatAck) Descriptor() ([]byte, []int) {
+	return file_rpc_clusterpb_cluster_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *HeartbeatAck) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
 }
 
 var File_rpc_clusterpb_cluster_proto protoreflect.FileDescriptor
@@ -2883,14 +3383,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"timeout_ms\x18\x02 \x01(\rR\ttimeoutMs\"*\n" +
 	"\n" +
 	"ReachReply\x12\x1c\n" +
-	"\tanswering\x18\x01 \x03(\tR\tanswering\"\xe2\x02\n" +
+	"\tanswering\x18\x01 \x03(\tR\tanswering\"\xa0\x03\n" +
 	"\rWorkerMessage\x123\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1b.firesteel.cluster.v1.HelloH\x00R\x05hello\x12B\n" +
 	"\bexecutor\x18\x02 \x01(\v2$.firesteel.cluster.v1.ExecutorReportH\x00R\bexecutor\x12?\n" +
 	"\theartbeat\x18\x03 \x01(\v2\x1f.firesteel.cluster.v1.HeartbeatH\x00R\theartbeat\x12Q\n" +
 	"\x0fdecommissioning\x18\x04 \x01(\v2%.firesteel.cluster.v1.DecommissioningH\x00R\x0fdecommissioning\x129\n" +
-	"\agoodbye\x18\x05 \x01(\v2\x1d.firesteel.cluster.v1.GoodbyeH\x00R\agoodbyeB\t\n" +
-	"\amessage\"\xd9\x04\n" +
+	"\agoodbye\x18\x05 \x01(\v2\x1d.firesteel.cluster.v1.GoodbyeH\x00R\agoodbye\x12<\n" +
+	"\x06driver\x18\x06 \x01(\v2\".firesteel.cluster.v1.DriverReportH\x00R\x06driverB\t\n" +
+	"\amessage\"\xab\x05\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x12\n" +
@@ -2904,13 +3405,14 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\tresources\x18\t \x03(\v2*.firesteel.cluster.v1.Hello.ResourcesEntryR\tresources\x12\x1b\n" +
 	"\tseen_term\x18\n" +
 	" \x01(\x04R\bseenTerm\x12B\n" +
-	"\texecutors\x18\v \x03(\v2$.firesteel.cluster.v1.ExecutorReportR\texecutors\x12\x18\n" +
-	"\adrivers\x18\f \x03(\tR\adrivers\x12&\n" +
+	"\texecutors\x18\v \x03(\v2$.firesteel.cluster.v1.ExecutorReportR\texecutors\x12&\n" +
 	"\x0edecommissioned\x18\r \x01(\bR\x0edecommissioned\x12\"\n" +
-	"\fapplications\x18\x0e \x03(\tR\fapplications\x1a]\n" +
+	"\fapplications\x18\x0e \x03(\tR\fapplications\x12<\n" +
+	"\adrivers\x18\x0f \x03(\v2\".firesteel.cluster.v1.DriverReportR\adrivers\x12&\n" +
+	"\x0fdriver_lease_ms\x18\x10 \x01(\x03R\rdriverLeaseMs\x1a]\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
-	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01\";\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01J\x04\b\f\x10\r\";\n" +
 	"\tSparkHome\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x14\n" +
 	"\x05build\x18\x02 \x01(\tR\x05build\")\n" +
@@ -2924,11 +3426,16 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12$\n" +
 	"\vexit_status\x18\x05 \x01(\x05H\x00R\n" +
 	"exitStatus\x88\x01\x01B\x0e\n" +
-	"\f_exit_status\"\v\n" +
-	"\tHeartbeat\"\x11\n" +
-	"\x0fDecommissioning\"!\n" +
+	"\f_exit_status\"'\n" +
+	"\tHeartbeat\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\"\x11\n" +
+	"\x0fDecommissioning\"x\n" +
+	"\fDriverReport\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x127\n" +
+	"\x05state\x18\x02 \x01(\x0e2!.firesteel.cluster.v1.DriverStateR\x05state\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"!\n" +
 	"\aGoodbye\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xfd\x03\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\xea\x06\n" +
 	"\rMasterMessage\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x129\n" +
 	"\awelcome\x18\x02 \x01(\v2\x1d.firesteel.cluster.v1.WelcomeH\x00R\awelcome\x12O\n" +
@@ -2936,7 +3443,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\rkill_executor\x18\x04 \x01(\v2\".firesteel.cluster.v1.KillExecutorH\x00R\fkillExecutor\x12^\n" +
 	"\x14application_finished\x18\x05 \x01(\v2).firesteel.cluster.v1.ApplicationFinishedH\x00R\x13applicationFinished\x12F\n" +
 	"\fexecutor_ack\x18\x06 \x01(\v2!.firesteel.cluster.v1.ExecutorAckH\x00R\vexecutorAck\x12N\n" +
-	"\fdecommission\x18\a \x01(\v2(.firesteel.cluster.v1.DecommissionWorkerH\x00R\fdecommissionB\t\n" +
+	"\fdecommission\x18\a \x01(\v2(.firesteel.cluster.v1.DecommissionWorkerH\x00R\fdecommission\x12I\n" +
+	"\rlaunch_driver\x18\b \x01(\v2\".firesteel.cluster.v1.LaunchDriverH\x00R\flaunchDriver\x12C\n" +
+	"\vkill_driver\x18\t \x01(\v2 .firesteel.cluster.v1.KillDriverH\x00R\n" +
+	"killDriver\x12@\n" +
+	"\n" +
+	"driver_ack\x18\n" +
+	" \x01(\v2\x1f.firesteel.cluster.v1.DriverAckH\x00R\tdriverAck\x12I\n" +
+	"\rheartbeat_ack\x18\v \x01(\v2\".firesteel.cluster.v1.HeartbeatAckH\x00R\fheartbeatAck\x12N\n" +
+	"\frecommission\x18\f \x01(\v2(.firesteel.cluster.v1.RecommissionWorkerH\x00R\frecommissionB\t\n" +
 	"\amessage\"\x93\x01\n" +
 	"\aWelcome\x12\x1b\n" +
 	"\tleader_id\x18\x01 \x01(\tR\bleaderId\x12\x1d\n" +
@@ -2968,7 +3483,25 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\vexecutor_id\x18\x02 \x01(\x05R\n" +
 	"executorId\x129\n" +
 	"\x05state\x18\x03 \x01(\x0e2#.firesteel.cluster.v1.ExecutorStateR\x05state\"\x14\n" +
-	"\x12DecommissionWorker*\xf6\x01\n" +
+	"\x12DecommissionWorker\"\x14\n" +
+	"\x12RecommissionWorker\"\xd1\x02\n" +
+	"\fLaunchDriver\x12\x1b\n" +
+	"\tdriver_id\x18\x01 \x01(\tR\bdriverId\x12\x15\n" +
+	"\x06run_id\x18\x02 \x01(\tR\x05runId\x12\x18\n" +
+	"\aattempt\x18\x03 \x01(\x05R\aattempt\x12-\n" +
+	"\x12driver_description\x18\x04 \x01(\fR\x11driverDescription\x12\x14\n" +
+	"\x05build\x18\x05 \x01(\tR\x05build\x12O\n" +
+	"\tresources\x18\x06 \x03(\v21.firesteel.cluster.v1.LaunchDriver.ResourcesEntryR\tresources\x1a]\n" +
+	"\x0eResourcesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01\"#\n" +
+	"\n" +
+	"KillDriver\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\"\n" +
+	"\tDriverAck\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"*\n" +
+	"\fHeartbeatAck\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence*\xf6\x01\n" +
 	"\rExecutorState\x12\x1e\n" +
 	"\x1aEXECUTOR_STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18EXECUTOR_STATE_LAUNCHING\x10\x01\x12\x1a\n" +
@@ -2977,7 +3510,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x15EXECUTOR_STATE_FAILED\x10\x04\x12\x17\n" +
 	"\x13EXECUTOR_STATE_LOST\x10\x05\x12\x19\n" +
 	"\x15EXECUTOR_STATE_EXITED\x10\x06\x12!\n" +
-	"\x1dEXECUTOR_STATE_DECOMMISSIONED\x10\a2\xb5\x03\n" +
+	"\x1dEXECUTOR_STATE_DECOMMISSIONED\x10\a*\xc8\x01\n" +
+	"\vDriverState\x12\x1c\n" +
+	"\x18DRIVER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14DRIVER_STATE_RUNNING\x10\x02\x12\x19\n" +
+	"\x15DRIVER_STATE_FINISHED\x10\x03\x12\x1c\n" +
+	"\x18DRIVER_STATE_RELAUNCHING\x10\x04\x12\x17\n" +
+	"\x13DRIVER_STATE_KILLED\x10\x06\x12\x17\n" +
+	"\x13DRIVER_STATE_FAILED\x10\a\x12\x16\n" +
+	"\x12DRIVER_STATE_ERROR\x10\b2\xb5\x03\n" +
 	"\aMasters\x12S\n" +
 	"\aPropose\x12$.firesteel.cluster.v1.ProposeRequest\x1a\".firesteel.cluster.v1.ProposeReply\x12Y\n" +
 	"\tReadIndex\x12&.firesteel.cluster.v1.ReadIndexRequest\x1a$.firesteel.cluster.v1.ReadIndexReply\x12S\n" +
@@ -3009,117 +3550,135 @@ func file_rpc_clusterpb_cluster_proto_rawDescGZIP() []byte {
 	return file_rpc_clusterpb_cluster_proto_rawDescData
 }
 
-var file_rpc_clusterpb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_rpc_clusterpb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_rpc_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_rpc_clusterpb_cluster_proto_goTypes = []any{
 	(ExecutorState)(0),                // 0: firesteel.cluster.v1.ExecutorState
-	(*ProposeRequest)(nil),            // 1: firesteel.cluster.v1.ProposeRequest
-	(*ProposeReply)(nil),              // 2: firesteel.cluster.v1.ProposeReply
-	(*ReadIndexRequest)(nil),          // 3: firesteel.cluster.v1.ReadIndexRequest
-	(*ReadIndexReply)(nil),            // 4: firesteel.cluster.v1.ReadIndexReply
-	(*Server)(nil),                    // 5: firesteel.cluster.v1.Server
-	(*PromiseRequest)(nil),            // 6: firesteel.cluster.v1.PromiseRequest
-	(*PromiseReply)(nil),              // 7: firesteel.cluster.v1.PromiseReply
-	(*SparkAddress)(nil),              // 8: firesteel.cluster.v1.SparkAddress
-	(*RelayRequest)(nil),              // 9: firesteel.cluster.v1.RelayRequest
-	(*RelayReply)(nil),                // 10: firesteel.cluster.v1.RelayReply
-	(*PeerGoneRequest)(nil),           // 11: firesteel.cluster.v1.PeerGoneRequest
-	(*PeerGoneReply)(nil),             // 12: firesteel.cluster.v1.PeerGoneReply
-	(*NotLeader)(nil),                 // 13: firesteel.cluster.v1.NotLeader
-	(*StandingRequest)(nil),           // 14: firesteel.cluster.v1.StandingRequest
-	(*StandingReply)(nil),             // 15: firesteel.cluster.v1.StandingReply
-	(*PositionRequest)(nil),           // 16: firesteel.cluster.v1.PositionRequest
-	(*PositionReply)(nil),             // 17: firesteel.cluster.v1.PositionReply
-	(*ListMastersRequest)(nil),        // 18: firesteel.cluster.v1.ListMastersRequest
-	(*ListMastersReply)(nil),          // 19: firesteel.cluster.v1.ListMastersReply
-	(*MasterMember)(nil),              // 20: firesteel.cluster.v1.MasterMember
-	(*RemoveMasterRequest)(nil),       // 21: firesteel.cluster.v1.RemoveMasterRequest
-	(*RemoveMasterReply)(nil),         // 22: firesteel.cluster.v1.RemoveMasterReply
-	(*TransferLeadershipRequest)(nil), // 23: firesteel.cluster.v1.TransferLeadershipRequest
-	(*TransferLeadershipReply)(nil),   // 24: firesteel.cluster.v1.TransferLeadershipReply
-	(*AutopilotSettings)(nil),         // 25: firesteel.cluster.v1.AutopilotSettings
-	(*GetAutopilotRequest)(nil),       // 26: firesteel.cluster.v1.GetAutopilotRequest
-	(*SetAutopilotRequest)(nil),       // 27: firesteel.cluster.v1.SetAutopilotRequest
-	(*AutopilotReply)(nil),            // 28: firesteel.cluster.v1.AutopilotReply
-	(*ReachRequest)(nil),              // 29: firesteel.cluster.v1.ReachRequest
-	(*ReachReply)(nil),                // 30: firesteel.cluster.v1.ReachReply
-	(*WorkerMessage)(nil),             // 31: firesteel.cluster.v1.WorkerMessage
-	(*Hello)(nil),                     // 32: firesteel.cluster.v1.Hello
-	(*SparkHome)(nil),                 // 33: firesteel.cluster.v1.SparkHome
-	(*Addresses)(nil),                 // 34: firesteel.cluster.v1.Addresses
-	(*ExecutorReport)(nil),            // 35: firesteel.cluster.v1.ExecutorReport
-	(*Heartbeat)(nil),                 // 36: firesteel.cluster.v1.Heartbeat
-	(*Decommissioning)(nil),           // 37: firesteel.cluster.v1.Decommissioning
-	(*Goodbye)(nil),                   // 38: firesteel.cluster.v1.Goodbye
-	(*MasterMessage)(nil),             // 39: firesteel.cluster.v1.MasterMessage
-	(*Welcome)(nil),                   // 40: firesteel.cluster.v1.Welcome
-	(*LaunchExecutor)(nil),            // 41: firesteel.cluster.v1.LaunchExecutor
-	(*KillExecutor)(nil),              // 42: firesteel.cluster.v1.KillExecutor
-	(*ApplicationFinished)(nil),       // 43: firesteel.cluster.v1.ApplicationFinished
-	(*ExecutorAck)(nil),               // 44: firesteel.cluster.v1.ExecutorAck
-	(*DecommissionWorker)(nil),        // 45: firesteel.cluster.v1.DecommissionWorker
-	nil,                               // 46: firesteel.cluster.v1.Hello.ResourcesEntry
-	nil,                               // 47: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	(DriverState)(0),                  // 1: firesteel.cluster.v1.DriverState
+	(*ProposeRequest)(nil),            // 2: firesteel.cluster.v1.ProposeRequest
+	(*ProposeReply)(nil),              // 3: firesteel.cluster.v1.ProposeReply
+	(*ReadIndexRequest)(nil),          // 4: firesteel.cluster.v1.ReadIndexRequest
+	(*ReadIndexReply)(nil),            // 5: firesteel.cluster.v1.ReadIndexReply
+	(*Server)(nil),                    // 6: firesteel.cluster.v1.Server
+	(*PromiseRequest)(nil),            // 7: firesteel.cluster.v1.PromiseRequest
+	(*PromiseReply)(nil),              // 8: firesteel.cluster.v1.PromiseReply
+	(*SparkAddress)(nil),              // 9: firesteel.cluster.v1.SparkAddress
+	(*RelayRequest)(nil),              // 10: firesteel.cluster.v1.RelayRequest
+	(*RelayReply)(nil),                // 11: firesteel.cluster.v1.RelayReply
+	(*PeerGoneRequest)(nil),           // 12: firesteel.cluster.v1.PeerGoneRequest
+	(*PeerGoneReply)(nil),             // 13: firesteel.cluster.v1.PeerGoneReply
+	(*NotLeader)(nil),                 // 14: firesteel.cluster.v1.NotLeader
+	(*StandingRequest)(nil),           // 15: firesteel.cluster.v1.StandingRequest
+	(*StandingReply)(nil),             // 16: firesteel.cluster.v1.StandingReply
+	(*PositionRequest)(nil),           // 17: firesteel.cluster.v1.PositionRequest
+	(*PositionReply)(nil),             // 18: firesteel.cluster.v1.PositionReply
+	(*ListMastersRequest)(nil),        // 19: firesteel.cluster.v1.ListMastersRequest
+	(*ListMastersReply)(nil),          // 20: firesteel.cluster.v1.ListMastersReply
+	(*MasterMember)(nil),              // 21: firesteel.cluster.v1.MasterMember
+	(*RemoveMasterRequest)(nil),       // 22: firesteel.cluster.v1.RemoveMasterRequest
+	(*RemoveMasterReply)(nil),         // 23: firesteel.cluster.v1.RemoveMasterReply
+	(*TransferLeadershipRequest)(nil), // 24: firesteel.cluster.v1.TransferLeadershipRequest
+	(*TransferLeadershipReply)(nil),   // 25: firesteel.cluster.v1.TransferLeadershipReply
+	(*AutopilotSettings)(nil),         // 26: firesteel.cluster.v1.AutopilotSettings
+	(*GetAutopilotRequest)(nil),       // 27: firesteel.cluster.v1.GetAutopilotRequest
+	(*SetAutopilotRequest)(nil),       // 28: firesteel.cluster.v1.SetAutopilotRequest
+	(*AutopilotReply)(nil),            // 29: firesteel.cluster.v1.AutopilotReply
+	(*ReachRequest)(nil),              // 30: firesteel.cluster.v1.ReachRequest
+	(*ReachReply)(nil),                // 31: firesteel.cluster.v1.ReachReply
+	(*WorkerMessage)(nil),             // 32: firesteel.cluster.v1.WorkerMessage
+	(*Hello)(nil),                     // 33: firesteel.cluster.v1.Hello
+	(*SparkHome)(nil),                 // 34: firesteel.cluster.v1.SparkHome
+	(*Addresses)(nil),                 // 35: firesteel.cluster.v1.Addresses
+	(*ExecutorReport)(nil),            // 36: firesteel.cluster.v1.ExecutorReport
+	(*Heartbeat)(nil),                 // 37: firesteel.cluster.v1.Heartbeat
+	(*Decommissioning)(nil),           // 38: firesteel.cluster.v1.Decommissioning
+	(*DriverReport)(nil),              // 39: firesteel.cluster.v1.DriverReport
+	(*Goodbye)(nil),                   // 40: firesteel.cluster.v1.Goodbye
+	(*MasterMessage)(nil),             // 41: firesteel.cluster.v1.MasterMessage
+	(*Welcome)(nil),                   // 42: firesteel.cluster.v1.Welcome
+	(*LaunchExecutor)(nil),            // 43: firesteel.cluster.v1.LaunchExecutor
+	(*KillExecutor)(nil),              // 44: firesteel.cluster.v1.KillExecutor
+	(*ApplicationFinished)(nil),       // 45: firesteel.cluster.v1.ApplicationFinished
+	(*ExecutorAck)(nil),               // 46: firesteel.cluster.v1.ExecutorAck
+	(*DecommissionWorker)(nil),        // 47: firesteel.cluster.v1.DecommissionWorker
+	(*RecommissionWorker)(nil),        // 48: firesteel.cluster.v1.RecommissionWorker
+	(*LaunchDriver)(nil),              // 49: firesteel.cluster.v1.LaunchDriver
+	(*KillDriver)(nil),                // 50: firesteel.cluster.v1.KillDriver
+	(*DriverAck)(nil),                 // 51: firesteel.cluster.v1.DriverAck
+	(*HeartbeatAck)(nil),              // 52: firesteel.cluster.v1.HeartbeatAck
+	nil,                               // 53: firesteel.cluster.v1.Hello.ResourcesEntry
+	nil,                               // 54: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	nil,                               // 55: firesteel.cluster.v1.LaunchDriver.ResourcesEntry
 }
 var file_rpc_clusterpb_cluster_proto_depIdxs = []int32{
-	5,  // 0: firesteel.cluster.v1.PromiseRequest.servers:type_name -> firesteel.cluster.v1.Server
-	8,  // 1: firesteel.cluster.v1.RelayRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
-	8,  // 2: firesteel.cluster.v1.PeerGoneRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
-	20, // 3: firesteel.cluster.v1.ListMastersReply.masters:type_name -> firesteel.cluster.v1.MasterMember
-	25, // 4: firesteel.cluster.v1.SetAutopilotRequest.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
-	25, // 5: firesteel.cluster.v1.AutopilotReply.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
-	32, // 6: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
-	35, // 7: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
-	36, // 8: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
-	37, // 9: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
-	38, // 10: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
-	33, // 11: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
-	46, // 12: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
-	35, // 13: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
-	0,  // 14: firesteel.cluster.v1.ExecutorReport.state:type_name -> firesteel.cluster.v1.ExecutorState
-	40, // 15: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
-	41, // 16: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
-	42, // 17: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
-	43, // 18: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
-	44, // 19: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
-	45, // 20: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
-	47, // 21: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
-	0,  // 22: firesteel.cluster.v1.ExecutorAck.state:type_name -> firesteel.cluster.v1.ExecutorState
-	34, // 23: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
-	34, // 24: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
-	1,  // 25: firesteel.cluster.v1.Masters.Propose:input_type -> firesteel.cluster.v1.ProposeRequest
-	3,  // 26: firesteel.cluster.v1.Masters.ReadIndex:input_type -> firesteel.cluster.v1.ReadIndexRequest
-	6,  // 27: firesteel.cluster.v1.Masters.Promise:input_type -> firesteel.cluster.v1.PromiseRequest
-	9,  // 28: firesteel.cluster.v1.Masters.Relay:input_type -> firesteel.cluster.v1.RelayRequest
-	11, // 29: firesteel.cluster.v1.Masters.PeerGone:input_type -> firesteel.cluster.v1.PeerGoneRequest
-	14, // 30: firesteel.cluster.v1.Quorum.Standing:input_type -> firesteel.cluster.v1.StandingRequest
-	16, // 31: firesteel.cluster.v1.Quorum.Position:input_type -> firesteel.cluster.v1.PositionRequest
-	18, // 32: firesteel.cluster.v1.Quorum.ListMasters:input_type -> firesteel.cluster.v1.ListMastersRequest
-	21, // 33: firesteel.cluster.v1.Quorum.RemoveMaster:input_type -> firesteel.cluster.v1.RemoveMasterRequest
-	23, // 34: firesteel.cluster.v1.Quorum.TransferLeadership:input_type -> firesteel.cluster.v1.TransferLeadershipRequest
-	26, // 35: firesteel.cluster.v1.Quorum.GetAutopilot:input_type -> firesteel.cluster.v1.GetAutopilotRequest
-	27, // 36: firesteel.cluster.v1.Quorum.SetAutopilot:input_type -> firesteel.cluster.v1.SetAutopilotRequest
-	29, // 37: firesteel.cluster.v1.SecondOpinion.Reach:input_type -> firesteel.cluster.v1.ReachRequest
-	31, // 38: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
-	2,  // 39: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
-	4,  // 40: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
-	7,  // 41: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
-	10, // 42: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
-	12, // 43: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
-	15, // 44: firesteel.cluster.v1.Quorum.Standing:output_type -> firesteel.cluster.v1.StandingReply
-	17, // 45: firesteel.cluster.v1.Quorum.Position:output_type -> firesteel.cluster.v1.PositionReply
-	19, // 46: firesteel.cluster.v1.Quorum.ListMasters:output_type -> firesteel.cluster.v1.ListMastersReply
-	22, // 47: firesteel.cluster.v1.Quorum.RemoveMaster:output_type -> firesteel.cluster.v1.RemoveMasterReply
-	24, // 48: firesteel.cluster.v1.Quorum.TransferLeadership:output_type -> firesteel.cluster.v1.TransferLeadershipReply
-	28, // 49: firesteel.cluster.v1.Quorum.GetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
-	28, // 50: firesteel.cluster.v1.Quorum.SetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
-	30, // 51: firesteel.cluster.v1.SecondOpinion.Reach:output_type -> firesteel.cluster.v1.ReachReply
-	39, // 52: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
-	39, // [39:53] is the sub-list for method output_type
-	25, // [25:39] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	6,  // 0: firesteel.cluster.v1.PromiseRequest.servers:type_name -> firesteel.cluster.v1.Server
+	9,  // 1: firesteel.cluster.v1.RelayRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
+	9,  // 2: firesteel.cluster.v1.PeerGoneRequest.peer:type_name -> firesteel.cluster.v1.SparkAddress
+	21, // 3: firesteel.cluster.v1.ListMastersReply.masters:type_name -> firesteel.cluster.v1.MasterMember
+	26, // 4: firesteel.cluster.v1.SetAutopilotRequest.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
+	26, // 5: firesteel.cluster.v1.AutopilotReply.settings:type_name -> firesteel.cluster.v1.AutopilotSettings
+	33, // 6: firesteel.cluster.v1.WorkerMessage.hello:type_name -> firesteel.cluster.v1.Hello
+	36, // 7: firesteel.cluster.v1.WorkerMessage.executor:type_name -> firesteel.cluster.v1.ExecutorReport
+	37, // 8: firesteel.cluster.v1.WorkerMessage.heartbeat:type_name -> firesteel.cluster.v1.Heartbeat
+	38, // 9: firesteel.cluster.v1.WorkerMessage.decommissioning:type_name -> firesteel.cluster.v1.Decommissioning
+	40, // 10: firesteel.cluster.v1.WorkerMessage.goodbye:type_name -> firesteel.cluster.v1.Goodbye
+	39, // 11: firesteel.cluster.v1.WorkerMessage.driver:type_name -> firesteel.cluster.v1.DriverReport
+	34, // 12: firesteel.cluster.v1.Hello.homes:type_name -> firesteel.cluster.v1.SparkHome
+	53, // 13: firesteel.cluster.v1.Hello.resources:type_name -> firesteel.cluster.v1.Hello.ResourcesEntry
+	36, // 14: firesteel.cluster.v1.Hello.executors:type_name -> firesteel.cluster.v1.ExecutorReport
+	39, // 15: firesteel.cluster.v1.Hello.drivers:type_name -> firesteel.cluster.v1.DriverReport
+	0,  // 16: firesteel.cluster.v1.ExecutorReport.state:type_name -> firesteel.cluster.v1.ExecutorState
+	1,  // 17: firesteel.cluster.v1.DriverReport.state:type_name -> firesteel.cluster.v1.DriverState
+	42, // 18: firesteel.cluster.v1.MasterMessage.welcome:type_name -> firesteel.cluster.v1.Welcome
+	43, // 19: firesteel.cluster.v1.MasterMessage.launch_executor:type_name -> firesteel.cluster.v1.LaunchExecutor
+	44, // 20: firesteel.cluster.v1.MasterMessage.kill_executor:type_name -> firesteel.cluster.v1.KillExecutor
+	45, // 21: firesteel.cluster.v1.MasterMessage.application_finished:type_name -> firesteel.cluster.v1.ApplicationFinished
+	46, // 22: firesteel.cluster.v1.MasterMessage.executor_ack:type_name -> firesteel.cluster.v1.ExecutorAck
+	47, // 23: firesteel.cluster.v1.MasterMessage.decommission:type_name -> firesteel.cluster.v1.DecommissionWorker
+	49, // 24: firesteel.cluster.v1.MasterMessage.launch_driver:type_name -> firesteel.cluster.v1.LaunchDriver
+	50, // 25: firesteel.cluster.v1.MasterMessage.kill_driver:type_name -> firesteel.cluster.v1.KillDriver
+	51, // 26: firesteel.cluster.v1.MasterMessage.driver_ack:type_name -> firesteel.cluster.v1.DriverAck
+	52, // 27: firesteel.cluster.v1.MasterMessage.heartbeat_ack:type_name -> firesteel.cluster.v1.HeartbeatAck
+	48, // 28: firesteel.cluster.v1.MasterMessage.recommission:type_name -> firesteel.cluster.v1.RecommissionWorker
+	54, // 29: firesteel.cluster.v1.LaunchExecutor.resources:type_name -> firesteel.cluster.v1.LaunchExecutor.ResourcesEntry
+	0,  // 30: firesteel.cluster.v1.ExecutorAck.state:type_name -> firesteel.cluster.v1.ExecutorState
+	55, // 31: firesteel.cluster.v1.LaunchDriver.resources:type_name -> firesteel.cluster.v1.LaunchDriver.ResourcesEntry
+	35, // 32: firesteel.cluster.v1.Hello.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	35, // 33: firesteel.cluster.v1.LaunchExecutor.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	35, // 34: firesteel.cluster.v1.LaunchDriver.ResourcesEntry.value:type_name -> firesteel.cluster.v1.Addresses
+	2,  // 35: firesteel.cluster.v1.Masters.Propose:input_type -> firesteel.cluster.v1.ProposeRequest
+	4,  // 36: firesteel.cluster.v1.Masters.ReadIndex:input_type -> firesteel.cluster.v1.ReadIndexRequest
+	7,  // 37: firesteel.cluster.v1.Masters.Promise:input_type -> firesteel.cluster.v1.PromiseRequest
+	10, // 38: firesteel.cluster.v1.Masters.Relay:input_type -> firesteel.cluster.v1.RelayRequest
+	12, // 39: firesteel.cluster.v1.Masters.PeerGone:input_type -> firesteel.cluster.v1.PeerGoneRequest
+	15, // 40: firesteel.cluster.v1.Quorum.Standing:input_type -> firesteel.cluster.v1.StandingRequest
+	17, // 41: firesteel.cluster.v1.Quorum.Position:input_type -> firesteel.cluster.v1.PositionRequest
+	19, // 42: firesteel.cluster.v1.Quorum.ListMasters:input_type -> firesteel.cluster.v1.ListMastersRequest
+	22, // 43: firesteel.cluster.v1.Quorum.RemoveMaster:input_type -> firesteel.cluster.v1.RemoveMasterRequest
+	24, // 44: firesteel.cluster.v1.Quorum.TransferLeadership:input_type -> firesteel.cluster.v1.TransferLeadershipRequest
+	27, // 45: firesteel.cluster.v1.Quorum.GetAutopilot:input_type -> firesteel.cluster.v1.GetAutopilotRequest
+	28, // 46: firesteel.cluster.v1.Quorum.SetAutopilot:input_type -> firesteel.cluster.v1.SetAutopilotRequest
+	30, // 47: firesteel.cluster.v1.SecondOpinion.Reach:input_type -> firesteel.cluster.v1.ReachRequest
+	32, // 48: firesteel.cluster.v1.Workers.Session:input_type -> firesteel.cluster.v1.WorkerMessage
+	3,  // 49: firesteel.cluster.v1.Masters.Propose:output_type -> firesteel.cluster.v1.ProposeReply
+	5,  // 50: firesteel.cluster.v1.Masters.ReadIndex:output_type -> firesteel.cluster.v1.ReadIndexReply
+	8,  // 51: firesteel.cluster.v1.Masters.Promise:output_type -> firesteel.cluster.v1.PromiseReply
+	11, // 52: firesteel.cluster.v1.Masters.Relay:output_type -> firesteel.cluster.v1.RelayReply
+	13, // 53: firesteel.cluster.v1.Masters.PeerGone:output_type -> firesteel.cluster.v1.PeerGoneReply
+	16, // 54: firesteel.cluster.v1.Quorum.Standing:output_type -> firesteel.cluster.v1.StandingReply
+	18, // 55: firesteel.cluster.v1.Quorum.Position:output_type -> firesteel.cluster.v1.PositionReply
+	20, // 56: firesteel.cluster.v1.Quorum.ListMasters:output_type -> firesteel.cluster.v1.ListMastersReply
+	23, // 57: firesteel.cluster.v1.Quorum.RemoveMaster:output_type -> firesteel.cluster.v1.RemoveMasterReply
+	25, // 58: firesteel.cluster.v1.Quorum.TransferLeadership:output_type -> firesteel.cluster.v1.TransferLeadershipReply
+	29, // 59: firesteel.cluster.v1.Quorum.GetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	29, // 60: firesteel.cluster.v1.Quorum.SetAutopilot:output_type -> firesteel.cluster.v1.AutopilotReply
+	31, // 61: firesteel.cluster.v1.SecondOpinion.Reach:output_type -> firesteel.cluster.v1.ReachReply
+	41, // 62: firesteel.cluster.v1.Workers.Session:output_type -> firesteel.cluster.v1.MasterMessage
+	49, // [49:63] is the sub-list for method output_type
+	35, // [35:49] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_rpc_clusterpb_cluster_proto_init() }
@@ -3133,23 +3692,29 @@ func file_rpc_clusterpb_cluster_proto_init() {
 		(*WorkerMessage_Heartbeat)(nil),
 		(*WorkerMessage_Decommissioning)(nil),
 		(*WorkerMessage_Goodbye)(nil),
+		(*WorkerMessage_Driver)(nil),
 	}
 	file_rpc_clusterpb_cluster_proto_msgTypes[34].OneofWrappers = []any{}
-	file_rpc_clusterpb_cluster_proto_msgTypes[38].OneofWrappers = []any{
+	file_rpc_clusterpb_cluster_proto_msgTypes[39].OneofWrappers = []any{
 		(*MasterMessage_Welcome)(nil),
 		(*MasterMessage_LaunchExecutor)(nil),
 		(*MasterMessage_KillExecutor)(nil),
 		(*MasterMessage_ApplicationFinished)(nil),
 		(*MasterMessage_ExecutorAck)(nil),
 		(*MasterMessage_Decommission)(nil),
+		(*MasterMessage_LaunchDriver)(nil),
+		(*MasterMessage_KillDriver)(nil),
+		(*MasterMessage_DriverAck)(nil),
+		(*MasterMessage_HeartbeatAck)(nil),
+		(*MasterMessage_Recommission)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rpc_clusterpb_cluster_proto_rawDesc), len(file_rpc_clusterpb_cluster_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   47,
+			NumEnums:      2,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   4,
 		},

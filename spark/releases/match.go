@@ -13,6 +13,13 @@ type App struct {
 // spark.executorEnv.FIRESTEEL_SPARK_VERSION=3.5.7.
 const HomeWish = "FIRESTEEL_SPARK_VERSION"
 
+// DriverRun is the variable in an application's executor environment that names the run of the cluster-mode driver which
+// started it. DriverRunOption is the JVM option by which a driver is given it: Spark passes spark.executorEnv.* on.
+const DriverRun = "FIRESTEEL_DRIVER_ID"
+
+// DriverRunOption: see DriverRun.
+func DriverRunOption(runID string) string { return "-Dspark.executorEnv." + DriverRun + "=" + runID }
+
 // Match picks the home that the application can run on. A wish wins over everything else known, and is not replaced by
 // another version when no home has it. Otherwise the home must be of the application's build and, as far as is known, of
 // its feature release: executors of another one fail on their first task. Where the ProbeClass of both is known, it

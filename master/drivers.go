@@ -1,0 +1,57 @@
+package master
+
+import (
+	"time"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
+)
+
+// This file ends runs of drivers that end through no doing of their own, and waits until it is safe to begin another.
+
+// loseRun commits that a run of a driver is over, or was never begun.
+func (d *duties) loseRun(runID, workerID, reason string) error {
+	_, err := proposeHere[none](d.ctx, d.m, &fsm.LoseDriver{ID: runID, WorkerID: workerID, Reason: reason, At: now(), Retained: d.m.cfg.Spark.RetainedDrivers})
+	return err
+}
+
+func (d *duties) giveUpRuns(workerID string, line workerLine, runs []string) {
+	for _, run := range runs {
+		d.log.Info("it is not known whether a driver was started: giving it up", "worker", workerID, "driver", run)
+		line.killDriver(run)
+		d.insist(func() error {
+			return d.loseRun(run, workerID, "the master changed while it was launched, and its worker does not run it")
+		})
+	}
+}
+
+// A driver that is held waits until its last run must be over: its worker has promised to end it within
+// Worker.DriverLeaseMS after the last word of a leader. The leader counts that time itself, from when it takes over or
+// commits the loss, which is later than that word; so no two clocks have to agree, they only have to run alike. holdSlack
+// is how much faster the leader's may run than the worker's, and holdMargin covers the time in which signals are delivered.
+const (
+	holdSlack  = 0.1
+	holdMargin = time.Second
+)
+
+func holdTime(ms int64) time.Duration {
+	return time.Duration(float64(ms)*(1+holdSlack))*time.Millisecond + holdMargin
+}
+
+// hold waits out the hold of a driver, if it has one.
+func (d *duties) hold(drv *fsm.Driver) {
+	if drv.HoldMS == 0 {
+		return
+	}
+	run, wait := drv.RunID, holdTime(drv.HoldMS)
+	d.log.Warn("a supervised driver's worker is lost without a trace: it is not launched again before its last run must be over", "driver", drv.ID, "run", run, "worker", drv.WorkerID, "wait", wait)
+	d.spawn(func() {
+		if !delay.For(d.ctx, wait) {
+			return
+		}
+		d.insist(func() error {
+			_, err := proposeHere[none](d.ctx, d.m, &fsm.ReleaseDriver{ID: run, At: now()})
+			return err
+		})
+	})
+}
