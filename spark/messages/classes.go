@@ -24,6 +24,8 @@ const (
 	classCommand             = deploy + "Command"
 	classExecutorState       = deploy + "ExecutorState$"
 	classDriverState         = deploy + "master.DriverState$"
+	classBoundPortsRequest   = deploy + "master.MasterMessages$BoundPortsRequest$"
+	classBoundPortsResponse  = deploy + "master.MasterMessages$BoundPortsResponse"
 	classExecutorResponse    = deployed + "WorkerExecutorStateResponse"
 	classDriverResponse      = deployed + "WorkerDriverStateResponse"
 

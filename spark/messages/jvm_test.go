@@ -31,7 +31,7 @@ func TestJVMReadsWhatWeWrite(t *testing.T) {
 func rereadAll(t *testing.T, jars string) {
 	env := envOfJars(t, jars)
 	dir := t.TempDir()
-	all := samples()
+	all := samplesIn(env)
 	for i, m := range all {
 		writeFile(t, filepath.Join(dir, fmt.Sprintf("%03d.ser", i)), mustEncode(t, m, env))
 	}

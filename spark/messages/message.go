@@ -149,4 +149,11 @@ var parsers = map[string]func(*reader) Message{
 	deployed + "DriverStatusResponse": parseDriverStatusResponse,
 	deployed + "RequestKillDriver":    parseRequestKillDriver,
 	deployed + "KillDriverResponse":   parseKillDriverResponse,
+
+	deployed + "RequestKillAllDrivers$":               parseRequestKillAllDrivers,
+	deployed + "KillAllDriversResponse":               parseKillAllDriversResponse,
+	deployed + "RequestClearCompletedDriversAndApps$": parseRequestClearCompleted,
+	deployed + "RequestReadyz$":                       parseRequestReadyz,
+	classBoundPortsRequest:                            parseBoundPortsRequest,
+	classBoundPortsResponse:                           parseBoundPortsResponse,
 }

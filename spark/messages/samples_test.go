@@ -1,5 +1,10 @@
 package messages
 
+import (
+	"slices"
+	"strings"
+)
+
 // samples are one message of every type with every field set, and of some types another with the optional ones unset.
 func samples() []Message {
 	worker := Ref{Name: "Worker", Host: "w1.example", Port: 7001}
@@ -54,6 +59,13 @@ func samples() []Message {
 		&DriverStatusResponse{},
 		&RequestKillDriver{DriverID: "driver-1"},
 		&KillDriverResponse{Master: master, DriverID: "driver-1", Success: true, Message: "Kill request submitted"},
+		&RequestKillAllDrivers{},
+		&KillAllDriversResponse{Master: master, Success: true, Message: "Kill request for all drivers submitted"},
+		&RequestClearCompletedDriversAndApps{},
+		&RequestReadyz{},
+		&BoundPortsRequest{},
+		&BoundPortsResponse{RPCPort: 7077, WebUIPort: 8080, RESTPort: ptr(6066)},
+		&BoundPortsResponse{RPCPort: 7077, WebUIPort: 8080},
 	}
 	for _, app := range []*ApplicationDescription{fullApp(), {Name: "bare", Command: Command{MainClass: "Main"}}} {
 		out = append(out, &RegisterApplication{App: app, Driver: Ref{Name: "AppClient", Host: "d.example", Port: 4040}},
@@ -64,6 +76,22 @@ func samples() []Message {
 		out = append(out, &RequestSubmitDriver{Driver: driver}, &LaunchDriver{DriverID: "driver-1", Driver: driver, Resources: gpus})
 	}
 	return out
+}
+
+// samplesIn are those whose class the release has.
+func samplesIn(env Env) []Message {
+	return slices.DeleteFunc(samples(), func(m Message) bool {
+		if !strings.HasPrefix(m.ClassName(), deploy) {
+			return false
+		}
+		_, err := env.Classes.Class(m.ClassName())
+		return err != nil && slices.Contains(sinceSpark4, m.ClassName())
+	})
+}
+
+// sinceSpark4 are the messages that Spark 3 has not.
+var sinceSpark4 = []string{
+	deployed + "RequestKillAllDrivers$", deployed + "KillAllDriversResponse", deployed + "RequestClearCompletedDriversAndApps$", deployed + "RequestReadyz$",
 }
 
 func profile(id int) ResourceProfile {

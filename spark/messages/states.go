@@ -2,6 +2,7 @@ package messages
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/scala"
@@ -46,6 +47,12 @@ const (
 var driverStates = [...]string{"SUBMITTED", "RUNNING", "FINISHED", "RELAUNCHING", "UNKNOWN", "KILLED", "FAILED", "ERROR"}
 
 func (s DriverState) String() string { return stateName("DriverState", driverStates[:], int32(s)) }
+
+// ParseDriverState finds a state by its name.
+func ParseDriverState(name string) (s DriverState, ok bool) {
+	i := slices.Index(driverStates[:], name)
+	return DriverState(i), i >= 0
+}
 
 func stateName(enum string, names []string, id int32) string {
 	if id < 0 || int(id) >= len(names) {
