@@ -92,16 +92,22 @@ func (d *door) ReceiveAndReply(p *rpcenv.Peer, msg messages.Message) (messages.M
 		}
 		return d.answer(msg, p, err)
 	case *messages.RequestSubmitDriver:
-		return &messages.SubmitDriverResponse{Master: d.m.ref(), Message: noClusterMode}, nil
+		return d.submitDriver(ctx, p, msg)
 	case *messages.RequestKillDriver:
-		return &messages.KillDriverResponse{Master: d.m.ref(), DriverID: msg.DriverID, Message: noClusterMode}, nil
+		return d.killDriver(ctx, p, msg)
+	case *messages.RequestKillAllDrivers:
+		return d.killAllDrivers(ctx, p, msg)
 	case *messages.RequestDriverStatus:
-		return &messages.DriverStatusResponse{}, nil
+		return d.driverStatus(ctx, p, msg)
+	case *messages.RequestClearCompletedDriversAndApps:
+		return d.answer(msg, p, submissions{d.m}.Clear(ctx))
+	case *messages.RequestReadyz:
+		return &messages.Boolean{Value: submissions{d.m}.Ready(ctx) == nil}, nil
+	case *messages.BoundPortsRequest:
+		return d.boundPorts(), nil
 	}
 	return nil, fmt.Errorf("a Firesteel master does not answer %s", msg.ClassName())
 }
-
-const noClusterMode = "this Firesteel release does not take drivers yet: submit with --deploy-mode client"
 
 // answer is true for what was done, false for what was refused, a failure for what may be asked again.
 func (d *door) answer(msg messages.Message, p *rpcenv.Peer, err error) (messages.Message, error) {

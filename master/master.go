@@ -43,12 +43,14 @@ type Master struct {
 	peers     *peers
 	arrivals  *arrivals
 	appIDs    idCache
+	driverIDs idCache
+	book      addressBook
 	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
 	lists     masterLists
 	duties    atomic.Pointer[duties] // of the term in which this master leads; nil while it does not
 
-	sparkPort, webPort, rpcPort int
+	sparkPort, webPort, rpcPort, restPort int // restPort is 0 where REST is not served
 
 	opened chan struct{} // closed when all of the above is there: duties need it
 

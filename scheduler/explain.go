@@ -146,11 +146,26 @@ func explainDrivers(s *fsm.State, set Settings, in Input, plan fsm.ApplyPlan) (o
 			u.Reason = fmt.Sprintf("its run %s may be alive on worker %s, which does not answer: that is waited out, %.0f s at most, so that it never runs twice", d.RunID, d.WorkerID, float64(d.HoldMS)/1000*1.1+1)
 		}
 		if !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
-			u.Cause, u.Reason = TooManyDrivers, fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
+			u.tooMany(running)
 		}
 		out = append(out, u)
 	}
 	return out
+}
+
+// ExplainDriver tells what stands between one waiting driver and the workers, as Stuck does.
+func ExplainDriver(s *fsm.State, set Settings, d *fsm.Driver) Unplaced {
+	u := Unplaced{DriverID: d.ID}
+	n := driverNeed(d)
+	u.explain(s, nil, &n)
+	if running := s.DriverCount() - s.WaitingDriverCount(); !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
+		u.tooMany(running)
+	}
+	return u
+}
+
+func (u *Unplaced) tooMany(running int) {
+	u.Cause, u.Reason = TooManyDrivers, fmt.Sprintf("%d drivers run, and spark.deploy.maxDrivers allows no more", running)
 }
 
 // Stuck tells of every application's profile that wants executors and has none, and of every waiting driver, what stands

@@ -36,10 +36,7 @@ func WaitingOf(s *fsm.State, exclude func(workerID string) bool) Waiting {
 	out := Waiting{Index: s.Index(), Waiting: []Wait{}}
 	there := ""
 	for _, u := range scheduler.Stuck(s, exclude) {
-		w := Wait{
-			App: u.AppID, Profile: u.Profile, Driver: u.DriverID, Release: releases.DescribeLabel(u.Build),
-			Cause: u.Cause.String(), Nowhere: u.Cause.Nowhere(), Reason: u.Reason,
-		}
+		w := waitOf(u)
 		if a, ok := s.App(u.AppID); ok {
 			w.Name = a.Name
 		}
@@ -47,11 +44,31 @@ func WaitingOf(s *fsm.State, exclude func(workerID string) bool) Waiting {
 			if there == "" {
 				there = releasesOf(s)
 			}
-			w.Reason = fmt.Sprintf("no worker runs %s; the ALIVE ones run %s", w.Release, there)
+			w.Reason = noRelease(w.Release, there)
 		}
 		out.Waiting = append(out.Waiting, w)
 	}
 	return out
+}
+
+// DriverWaits says what a waiting driver waits for, for a person to read.
+func DriverWaits(s *fsm.State, set scheduler.Settings, d *fsm.Driver) string {
+	u := scheduler.ExplainDriver(s, set, d)
+	if u.Cause == scheduler.NoRelease {
+		return noRelease(releases.DescribeLabel(u.Build), releasesOf(s))
+	}
+	return u.Reason
+}
+
+func waitOf(u scheduler.Unplaced) Wait {
+	return Wait{
+		App: u.AppID, Profile: u.Profile, Driver: u.DriverID, Release: releases.DescribeLabel(u.Build),
+		Cause: u.Cause.String(), Nowhere: u.Cause.Nowhere(), Reason: u.Reason,
+	}
+}
+
+func noRelease(needs, there string) string {
+	return fmt.Sprintf("no worker runs %s; the ALIVE ones run %s", needs, there)
 }
 
 // releasesOf names what the ALIVE workers run, as exactly as it is known.

@@ -43,6 +43,7 @@ const (
 func (r *Request) Describe(c Context) (*messages.DriverDescription, error) {
 	properties := r.fill(r.Properties, c)
 	properties["spark.master"] = c.Masters
+	delete(properties, IdempotencyProperty) // it names this submission, and none that the driver makes
 	d := &messages.DriverDescription{JarURL: r.AppResource, MemoryMB: defaultMemoryMB, Cores: defaultCores, Supervise: strings.EqualFold(properties["spark.driver.supervise"], "true")}
 	var err error
 	if d.Cores, err = cores(properties); err != nil {

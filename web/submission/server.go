@@ -55,6 +55,18 @@ const (
 	IdempotencyProperty = "spark.firesteel.idempotencyKey"
 )
 
+// KillAllSubmitted is the message of a request to end all drivers, and the others those about one driver. Tools look for them.
+const KillAllSubmitted = "Kill request for all drivers submitted"
+
+// Submitted is the message for a driver that was taken.
+func Submitted(id string) string { return "Driver successfully submitted as " + id }
+
+// KillSubmitted is the message for a driver whose end is on its way.
+func KillSubmitted(id string) string { return "Kill request for " + id + " submitted" }
+
+// KillUnknown is the message for a driver that is not there, or no more.
+func KillUnknown(id string) string { return "Driver " + id + " has already finished or does not exist" }
+
 // Handler serves the protocol.
 type Handler struct {
 	Backend Backend
@@ -172,9 +184,9 @@ func (h *Handler) create(r *http.Request, _ string) answer {
 	case errors.As(err, &no):
 		return h.rejected(err)
 	case err != nil:
-		return answer{doc: append(doc, sparkjson.Member{Key: "message", Value: failure(err)})}
+		return answer{doc: append(doc, sparkjson.Member{Key: "message", Value: Failure(err)})}
 	}
-	return answer{doc: append(doc, sparkjson.Member{Key: "message", Value: "Driver successfully submitted as " + id}, sparkjson.Member{Key: "submissionId", Value: id})}
+	return answer{doc: append(doc, sparkjson.Member{Key: "message", Value: Submitted(id)}, sparkjson.Member{Key: "submissionId", Value: id})}
 }
 
 func (h *Handler) rejected(err error) answer {
@@ -192,8 +204,9 @@ func (h *Handler) rejected(err error) answer {
 	return h.refuse(no.status, message)
 }
 
-// failure is the message of a request that could not be carried out.
-func failure(err error) string {
+// Failure is the message of a request that could not be carried out: one that sends the client to another master, where
+// that may help.
+func Failure(err error) string {
 	if errors.Is(err, ErrUnavailable) {
 		return BackupPrefix + ": " + err.Error()
 	}
@@ -205,12 +218,12 @@ func (h *Handler) kill(r *http.Request, id string) answer {
 		return h.refuse(http.StatusBadRequest, "Submission ID is missing in kill request.")
 	}
 	found, err := h.Backend.Kill(r.Context(), id)
-	message := "Kill request for " + id + " submitted"
+	message := KillSubmitted(id)
 	switch {
 	case err != nil:
-		message = failure(err)
+		message = Failure(err)
 	case !found:
-		message = "Driver " + id + " has already finished or does not exist"
+		message = KillUnknown(id)
 	}
 	return answer{doc: sparkjson.Object{
 		{Key: "action", Value: "KillSubmissionResponse"}, {Key: "message", Value: message}, {Key: "submissionId", Value: id}, {Key: "success", Value: found && err == nil},
@@ -218,7 +231,7 @@ func (h *Handler) kill(r *http.Request, id string) answer {
 }
 
 func (h *Handler) killAll(r *http.Request, _ string) answer {
-	return h.done("KillAllSubmissionResponse", "Kill request for all drivers submitted", h.Backend.KillAll(r.Context()))
+	return h.done("KillAllSubmissionResponse", KillAllSubmitted, h.Backend.KillAll(r.Context()))
 }
 
 func (h *Handler) clear(r *http.Request, _ string) answer {
@@ -227,7 +240,7 @@ func (h *Handler) clear(r *http.Request, _ string) answer {
 
 func (h *Handler) done(action, message string, err error) answer {
 	if err != nil {
-		message = failure(err)
+		message = Failure(err)
 	}
 	return answer{doc: sparkjson.Object{{Key: "action", Value: action}, {Key: "message", Value: message}, {Key: "success", Value: err == nil}}}
 }
@@ -245,7 +258,7 @@ func (h *Handler) status(r *http.Request, id string) answer {
 	}
 	switch {
 	case err != nil:
-		set("message", failure(err))
+		set("message", Failure(err))
 	case found:
 		set("driverState", s.State)
 		set("workerId", s.WorkerID)
