@@ -56,7 +56,7 @@ func (r *driverRunner) prepareAndRun() (code int, err error) {
 	}
 	userJar := dir // what the original gives a driver without a jar
 	if r.spec.Resource != "" {
-		if userJar, err = r.cfg.Fetch(r.ctx, r.spec.Resource, dir); err != nil {
+		if userJar, err = r.cfg.Fetch(r.ctx, r.spec.Resource, dir, r.spec.Command.properties()); err != nil {
 			return 0, err
 		}
 	}

@@ -26,8 +26,9 @@ type DriversConfig struct {
 	// MaxBackOff bounds the wait before a supervised driver is run again; default 60 s. (Spark's has no bound.)
 	MaxBackOff time.Duration
 	Retained   int // finished, acknowledged drivers that are remembered; default 1000 (spark.worker.ui.retainedDrivers)
-	// Fetch brings a driver's resource into its directory and gives the file's path. Required.
-	Fetch func(ctx context.Context, url, dir string) (path string, err error)
+	// Fetch brings a driver's resource into its directory and gives the file's path (fetch.Fetcher.Fetch); properties are the
+	// driver's Spark properties. Required.
+	Fetch func(ctx context.Context, url, dir string, properties map[string]string) (path string, err error)
 	// OnReport receives every report, for one driver in order. It must not call Start. Required.
 	OnReport func(DriverReport)
 	Spawner  *Spawner // starts the processes; not closed here

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/worker/fetch"
 )
 
 type driverFixture struct {
@@ -30,7 +31,7 @@ func newDrivers(t *testing.T, script string, change func(*DriversConfig)) *drive
 		WorkDir:  f.work,
 		Identity: Identity{WorkerID: "worker-1", WorkerURL: WorkerURL("w1", 4000), Host: "w1", PublicHost: "w1.example", WebUIPort: 8081},
 		Env:      config.Env{"PATH": os.Getenv("PATH"), "JAVA_HOME": fakeJava(t, script)},
-		Fetch:    NewFetcher().Fetch, Spawner: spawner, OnReport: func(r DriverReport) { f.reports <- r }, Logger: quiet(), KillGrace: time.Second,
+		Fetch:    fetch.New(fetch.Config{}).Fetch, Spawner: spawner, OnReport: func(r DriverReport) { f.reports <- r }, Logger: quiet(), KillGrace: time.Second,
 	}
 	if change != nil {
 		change(&cfg)

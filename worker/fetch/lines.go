@@ -1,0 +1,105 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// lines are the connections of one fetch, whichever library opens them: all end with the fetch or with its context, and
+// one on which nothing moves for so long is given up.
+type lines struct {
+	ctx    context.Context
+	dialer func(ctx context.Context, network, address string) (net.Conn, error)
+	idle   time.Duration
+	stop   func() bool
+
+	mu    sync.Mutex
+	open  []net.Conn
+	ended bool
+	last  error // of the last dial that failed: libraries that keep only its text are common
+}
+
+func newLines(ctx context.Context, dialer func(context.Context, string, string) (net.Conn, error), idle time.Duration) *lines {
+	l := &lines{ctx: ctx, dialer: dialer, idle: idle}
+	l.stop = context.AfterFunc(ctx, l.end)
+	return l
+}
+
+// dial has the signature that libraries ask for. Their context may be none at all; the fetch's counts.
+func (l *lines) dial(_ context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(l.ctx, l.idle, fmt.Errorf("%w for %s", ErrSilent, l.idle))
+	defer cancel()
+	conn, err := l.dialer(ctx, network, address)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("connect to %s: %w", address, context.Cause(ctx))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.last = err
+		return nil, err
+	}
+	if l.ended {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	l.open = append(l.open, conn)
+	return &line{Conn: conn, idle: l.idle}, nil
+}
+
+func (l *lines) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	for _, c := range l.open {
+		c.Close()
+	}
+	l.open = nil
+}
+
+// close ends all of them.
+func (l *lines) close() {
+	l.stop()
+	l.end()
+}
+
+// lastFailure is why the last dial that failed did, or nil.
+func (l *lines) lastFailure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// line is a connection that gives up a silent peer. Deadlines of libraries would stand in for ours, and are not set.
+type line struct {
+	net.Conn
+	idle time.Duration
+}
+
+func (l *line) Read(b []byte) (int, error) {
+	_ = l.Conn.SetReadDeadline(time.Now().Add(l.idle)) // fails on a closed connection only, as the read will
+	n, err := l.Conn.Read(b)
+	return n, l.named(err)
+}
+
+func (l *line) Write(b []byte) (int, error) {
+	_ = l.Conn.SetWriteDeadline(time.Now().Add(l.idle))
+	n, err := l.Conn.Write(b)
+	return n, l.named(err)
+}
+
+func (l *line) named(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w for %s", ErrSilent, l.idle)
+	}
+	return err
+}
+
+func (*line) SetDeadline(time.Time) error      { return nil }
+func (*line) SetReadDeadline(time.Time) error  { return nil }
+func (*line) SetWriteDeadline(time.Time) error { return nil }
