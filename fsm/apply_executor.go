@@ -114,9 +114,10 @@ func (t *txn) keepRemoved(a *App, e *Executor) {
 	}
 }
 
-func (t *txn) decommissionExecutor(e *Executor, at int64) {
+// decommissionExecutor gives the record as it is then.
+func (t *txn) decommissionExecutor(e *Executor, at int64) *Executor {
 	if e.State == ExecutorDecommissioned {
-		return
+		return e
 	}
 	before := e.State
 	e = editExecutor(e)
@@ -127,4 +128,5 @@ func (t *txn) decommissionExecutor(e *Executor, at int64) {
 	a.drop(e, before)
 	t.putApp(a)
 	t.emit(Event{Kind: ExecutorChanged, App: a, Executor: e})
+	return e
 }

@@ -45,8 +45,13 @@ func TestExecutorFailuresThatDoNotCount(t *testing.T) {
 		{"exit 0 is not counted", func(h *harness, a *App) { h.startAndFail(a, ExecutorExited, 0) }, 9},
 		{"a decommissioned one is not counted", func(h *harness, a *App) {
 			id := h.place(a, "w2")[0]
+			h.report(a, id, ExecutorRunning) // which ends the row
 			h.do(&DecommissionWorker{ID: "w2"}, nil)
 			h.report(a, id, ExecutorExited, 1)
+		}, 0},
+		{"one that its worker was drained under is not counted", func(h *harness, a *App) {
+			h.place(a, "w2")
+			h.do(&DecommissionWorker{ID: "w2"}, nil)
 		}, 9},
 		{"a lost worker is not counted", func(h *harness, a *App) {
 			h.place(a, "w2")

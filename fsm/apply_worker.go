@@ -17,6 +17,9 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	old, known := t.worker(in.ID)
 	known = known && old.State != WorkerDead
 	if known && old.Incarnation == in.Incarnation {
+		if c.Drain == DrainAsked {
+			t.drain(old, in.Registered)
+		}
 		return WorkerRegistered{Duplicate: true}, nil
 	}
 	key := addressKey(in.Host, in.Port)
@@ -48,9 +51,12 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 		Builds: sortedBuilds(in.Builds), Resources: distinct(in.Resources), Incarnation: in.Incarnation, Ref: in.Ref,
 		Registered: in.Registered, State: WorkerAlive, Since: in.Registered, Watch: past.endSuspicion(), DriverLeaseMS: max(in.DriverLeaseMS, 0),
 	}
+	if c.comesDrained(old) {
+		w.State = WorkerDecommissioned
+	}
 	t.putWorker(w)
 	t.addresses.Insert(key, w.ID)
-	t.emit(Event{Kind: WorkerChanged, Worker: w})
+	t.emit(Event{Kind: WorkerChanged, Worker: w, Registered: true})
 	return WorkerRegistered{}, nil
 }
 
@@ -87,6 +93,7 @@ func (t *txn) loseWorker(w *Worker, at int64, reason string, holdMS int64, retai
 	}
 	w, _ = t.worker(w.ID)
 	w = editWorker(w)
+	w.Drained = w.State == WorkerDecommissioned
 	w.State, w.Since, w.Reason, w.Watch = WorkerDead, at, reason, w.Watched().endSuspicion()
 	t.putWorker(w)
 	t.addresses.Delete(addressKey(w.Host, w.Port))
@@ -132,26 +139,6 @@ func (t *txn) executorOn(workerID, appID string, id int) (*Executor, bool) {
 		return nil, false
 	}
 	return e, true
-}
-
-// decommissionWorker is Master.decommissionWorker: nothing new is placed there, its executors are DECOMMISSIONED, which
-// gives their cores back to the application and not to the worker.
-func (t *txn) decommissionWorker(c *DecommissionWorker) (any, *Refusal) {
-	w, ok := t.worker(c.ID)
-	if !ok || w.State == WorkerDead {
-		return nil, &Refusal{CodeUnknownWorker, fmt.Sprintf("worker %s is not registered", c.ID)}
-	}
-	if w.State == WorkerDecommissioned {
-		return nil, nil
-	}
-	w = editWorker(w)
-	w.State, w.Since = WorkerDecommissioned, c.At
-	t.putWorker(w)
-	t.emit(Event{Kind: WorkerChanged, Worker: w})
-	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
-		t.decommissionExecutor(e, c.At)
-	}
-	return nil, nil
 }
 
 func (t *txn) pruneWorkers(c *PruneWorkers) (any, *Refusal) {

@@ -29,6 +29,9 @@ func (s *State) checkWorkers() (errs []error) {
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	alive := 0
 	for w := range s.Workers() {
+		if w.Drained && w.State != WorkerDead {
+			fail("worker %s is %s and keeps in mind that it was drained", w.ID, w.State)
+		}
 		if err := s.checkWatch(w); err != nil {
 			errs = append(errs, err)
 		}

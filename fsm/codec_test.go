@@ -100,11 +100,12 @@ func TestTextThatIsNoUTF8(t *testing.T) {
 func commands() []Command {
 	exit := 3
 	return []Command{
-		&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}} }), ReplaceAddress: true, Damping: testDamping()},
+		&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}} }), ReplaceAddress: true, Damping: testDamping(), Drain: DrainAsked},
 		&WorkerLost{"w", "first", 4, "reason", 10, testDamping(), true},
 		&WorkerReport{"w", "first", []ReportedExecutor{{"app-0000", 0, ExecutorRunning}}, []string{"driver-0000"}, 3},
-		&DecommissionWorker{"w", 3}, &PruneWorkers{3},
+		&DecommissionWorker{"w", 3, "first"}, &PruneWorkers{3},
 		&SuspectWorker{"w", "first", 2, "silent", 3, testDamping()}, &SetBrake{Brake{1, 2, 3, 4, true}},
+		&RecommissionWorker{"w", 3}, &DecommissionHosts{[]string{"HOST-w"}, 3},
 		&RegisterApplication{testApp(1), appIDs, 200},
 		&FinishApplication{"app-0000", AppFinished, "m", 5, 10, "driver", 1},
 		&RequestExecutors{"app-0000", []Profile{{ID: 1, Target: 3, Resources: []ResourceAmount{{"gpu", 1}}}}},
@@ -141,7 +142,7 @@ func TestCommandsRoundTrip(t *testing.T) {
 // TestTypesAreForever: a number in the log means the same in every release.
 func TestTypesAreForever(t *testing.T) {
 	t.Parallel()
-	want := []Type{1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 34, 35, 40, 41, 42, 43}
+	want := []Type{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20, 30, 31, 32, 33, 34, 35, 40, 41, 42, 43}
 	for i, c := range commands() {
 		if c.Type() != want[i] {
 			t.Errorf("%T has number %d, want %d", c, c.Type(), want[i])

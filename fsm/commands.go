@@ -17,6 +17,8 @@ const (
 	TypePruneWorkers         Type = 5
 	TypeSuspectWorker        Type = 6
 	TypeSetBrake             Type = 7
+	TypeRecommissionWorker   Type = 8
+	TypeDecommissionHosts    Type = 9
 	TypeRegisterApplication  Type = 10
 	TypeFinishApplication    Type = 11
 	TypeRequestExecutors     Type = 12
@@ -48,6 +50,7 @@ type RegisterWorker struct {
 	ReplaceAddress bool `cbor:"2,keyasint,omitempty"`
 	// Damping counts a flap where it is a new life of a worker whose old one has not ended in order.
 	Damping *Damping `cbor:"3,keyasint,omitempty"`
+	Drain   Drain    `cbor:"4,keyasint,omitempty"`
 }
 
 // WorkerLost removes a worker for good: its executors are LOST, its drivers relaunched or in ERROR (Master.removeWorker).
@@ -79,12 +82,6 @@ type WorkerReport struct {
 	Executors   []ReportedExecutor `cbor:"3,keyasint,omitempty"`
 	Drivers     []string           `cbor:"4,keyasint,omitempty"` // run ids of those that are not over
 	At          int64              `cbor:"5,keyasint"`
-}
-
-// DecommissionWorker drains a worker (Master.decommissionWorker).
-type DecommissionWorker struct {
-	ID string `cbor:"1,keyasint"`
-	At int64  `cbor:"2,keyasint"`
 }
 
 // PruneWorkers drops DEAD workers that died before a moment (Master.timeOutDeadWorkers).
@@ -226,7 +223,6 @@ type SetCluster struct {
 func (*RegisterWorker) Type() Type       { return TypeRegisterWorker }
 func (*WorkerLost) Type() Type           { return TypeWorkerLost }
 func (*WorkerReport) Type() Type         { return TypeWorkerReport }
-func (*DecommissionWorker) Type() Type   { return TypeDecommissionWorker }
 func (*PruneWorkers) Type() Type         { return TypePruneWorkers }
 func (*RegisterApplication) Type() Type  { return TypeRegisterApplication }
 func (*FinishApplication) Type() Type    { return TypeFinishApplication }
@@ -259,6 +255,10 @@ func commandOf(t Type) Command {
 		return new(SuspectWorker)
 	case TypeSetBrake:
 		return new(SetBrake)
+	case TypeRecommissionWorker:
+		return new(RecommissionWorker)
+	case TypeDecommissionHosts:
+		return new(DecommissionHosts)
 	case TypeRegisterApplication:
 		return new(RegisterApplication)
 	case TypeFinishApplication:

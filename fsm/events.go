@@ -4,7 +4,7 @@ package fsm
 type EventKind uint8
 
 const (
-	// WorkerChanged: registered, in a new life, or decommissioned.
+	// WorkerChanged: registered, in a new life, decommissioned or recommissioned.
 	WorkerChanged EventKind = iota + 1
 	// WorkerGone: a worker is DEAD. Message is the reason.
 	WorkerGone
@@ -36,4 +36,6 @@ type Event struct {
 	Executors []*Executor
 	Driver    *Driver
 	Message   string
+	// Registered, of WorkerChanged: it is a registration, of a new life or of one that counted as dead.
+	Registered bool
 }

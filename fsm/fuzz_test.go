@@ -62,7 +62,7 @@ func TestBombs(t *testing.T) {
 		of  Type
 		key byte
 	}{
-		{TypeWorkerReport, 3}, {TypeWorkerReport, 4}, {TypeRequestExecutors, 2}, {TypeKillExecutors, 2}, {TypeApplyPlan, 1}, {TypeApplyPlan, 2},
+		{TypeWorkerReport, 3}, {TypeWorkerReport, 4}, {TypeRequestExecutors, 2}, {TypeKillExecutors, 2}, {TypeDecommissionHosts, 1}, {TypeApplyPlan, 1}, {TypeApplyPlan, 2},
 	} {
 		for _, element := range []byte{0xA0, 0x60, 0x80, 0x00} { // an empty map, text, array; zero
 			body := append(field(list.key, cborHead(4, million)), bytes.Repeat([]byte{element}, million)...)

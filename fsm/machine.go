@@ -107,6 +107,10 @@ func (t *txn) apply(c Command) []byte {
 		return encodeResult(t.suspectWorker(c))
 	case *SetBrake:
 		return encodeResult(t.setBrake(c))
+	case *RecommissionWorker:
+		return encodeResult(t.recommissionWorker(c))
+	case *DecommissionHosts:
+		return encodeResult(t.decommissionHosts(c))
 	case *RegisterApplication:
 		return encodeResult(t.registerApplication(c))
 	case *FinishApplication:

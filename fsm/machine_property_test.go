@@ -81,23 +81,28 @@ func (r *randomMachine) drawPlan(t *rapid.T) *ApplyPlan {
 func (r *randomMachine) draw(t *rapid.T) Command {
 	worker := func() string { return rapid.SampledFrom(workerNames).Draw(t, "worker") }
 	switch rapid.SampledFrom([]Type{
-		TypeRegisterWorker, TypeRegisterWorker, TypeWorkerLost, TypeWorkerReport, TypeDecommissionWorker, TypePruneWorkers, TypeSuspectWorker, TypeSetBrake, TypeRegisterApplication,
+		TypeRegisterWorker, TypeRegisterWorker, TypeWorkerLost, TypeWorkerReport, TypeDecommissionWorker, TypeDecommissionHosts, TypeRecommissionWorker, TypePruneWorkers, TypeSuspectWorker, TypeSetBrake, TypeRegisterApplication,
 		TypeRegisterApplication, TypeFinishApplication, TypeRequestExecutors, TypeKillExecutors, TypeExecutorStateChanged, TypeExecutorStateChanged,
 		TypeExecutorStateChanged, TypeApplyPlan, TypeApplyPlan, TypeApplyPlan, TypeSubmitDriver, TypeKillDriver, TypeDriverStateChanged, TypeLoseDriver, TypeReleaseDriver,
 	}).Draw(t, "command") {
 	case TypeRegisterWorker:
 		w := testWorker(worker())
 		w.Incarnation = rapid.SampledFrom(lives).Draw(t, "life")
+		w.Kind = rapid.SampledFrom([]WorkerKind{WorkerGo, WorkerGo, WorkerJVM}).Draw(t, "kind")
 		w.Host = "h" + rapid.SampledFrom(workerNames).Draw(t, "host")
 		w.DriverLeaseMS = rapid.SampledFrom([]int64{0, 1000}).Draw(t, "lease")
 		w.Cores, w.MemoryMB = rapid.IntRange(1, 8).Draw(t, "cores"), rapid.IntRange(1, 8).Draw(t, "memory")*128
-		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t)}
+		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t), Drain: rapid.SampledFrom([]Drain{DrainNone, DrainNone, DrainKept, DrainAsked}).Draw(t, "drain")}
 	case TypeWorkerLost:
 		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5, At: drawTime(t), Damping: drawDamping(t), Silent: rapid.Bool().Draw(t, "silent")}
 	case TypeWorkerReport:
 		return r.drawReport(t)
 	case TypeDecommissionWorker:
-		return &DecommissionWorker{ID: worker()}
+		return &DecommissionWorker{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life")}
+	case TypeDecommissionHosts:
+		return &DecommissionHosts{Hosts: []string{"HW" + rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "host")}}
+	case TypeRecommissionWorker:
+		return &RecommissionWorker{ID: worker()}
 	case TypePruneWorkers:
 		return &PruneWorkers{Before: 1 << 40}
 	case TypeSuspectWorker:

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // model is the naive truth: flat lists that are searched from end to end, and counts that are made when they are asked
@@ -21,6 +22,8 @@ type modelWorker struct {
 	cores, memory  int
 	state          WorkerState
 	lease          bool
+	jvm            bool
+	drained        bool // it is DEAD, and was DECOMMISSIONED
 }
 
 type modelExecutor struct {
@@ -141,7 +144,40 @@ func (m *model) loseWorker(w *modelWorker, silent bool) {
 		}
 		m.loseDriver(d, silent && w.lease)
 	}
-	w.state = WorkerDead
+	w.drained, w.state = w.state == WorkerDecommissioned, WorkerDead
+}
+
+func (m *model) drain(w *modelWorker) {
+	if w.state == WorkerDecommissioned {
+		return
+	}
+	w.state = WorkerDecommissioned
+	for _, a := range m.apps {
+		for _, e := range a.execs {
+			switch {
+			case e.worker != w.id || e.state.Finished():
+			case e.state == ExecutorLaunching:
+				e.state = ExecutorLost
+			default:
+				e.state = ExecutorDecommissioned
+			}
+		}
+	}
+}
+
+func (m *model) recommission(c *RecommissionWorker) Code {
+	switch w := m.worker(c.ID); {
+	case w == nil || w.state == WorkerDead && !w.drained:
+		return CodeUnknownWorker
+	case w.state == WorkerAlive:
+	case w.jvm:
+		return CodeInvalid
+	case w.state == WorkerDead:
+		w.drained = false
+	default:
+		w.state = WorkerAlive
+	}
+	return CodeOK
 }
 
 func (m *model) loseDriver(d *modelDriver, held bool) {
@@ -182,17 +218,18 @@ func (m *model) apply(c Command) Code {
 		m.loseWorker(w, c.Silent)
 	case *DecommissionWorker:
 		w := m.worker(c.ID)
-		if w == nil || w.state == WorkerDead {
+		if w == nil || w.state == WorkerDead || c.Incarnation != "" && c.Incarnation != w.life {
 			return CodeUnknownWorker
 		}
-		w.state = WorkerDecommissioned
-		for _, a := range m.apps {
-			for _, e := range a.execs {
-				if e.worker == w.id && !e.state.Finished() {
-					e.state = ExecutorDecommissioned
-				}
+		m.drain(w)
+	case *DecommissionHosts:
+		for _, w := range m.workers {
+			if w.state != WorkerDead && slices.ContainsFunc(c.Hosts, func(h string) bool { return strings.EqualFold(h, w.host) }) {
+				m.drain(w)
 			}
 		}
+	case *RecommissionWorker:
+		return m.recommission(c)
 	case *PruneWorkers:
 		m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool { return w.state == WorkerDead })
 	case *SuspectWorker:
@@ -277,6 +314,9 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	in := c.Worker
 	same := m.worker(in.ID)
 	if same != nil && same.state != WorkerDead && same.life == in.Incarnation {
+		if c.Drain == DrainAsked {
+			m.drain(same)
+		}
 		return CodeOK
 	}
 	var holder *modelWorker
@@ -288,6 +328,10 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	if holder != nil && !c.ReplaceAddress {
 		return CodeAddressTaken
 	}
+	state := WorkerAlive
+	if sameLife := same != nil && same.life == in.Incarnation; c.Drain == DrainAsked || c.Drain == DrainKept && !sameLife || sameLife && same.drained {
+		state = WorkerDecommissioned
+	}
 	if same != nil && same.state != WorkerDead {
 		m.loseWorker(same, false)
 	}
@@ -297,7 +341,7 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool {
 		return w.id == in.ID || w.state == WorkerDead && w.host == in.Host && w.port == in.Port
 	})
-	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: WorkerAlive, lease: in.DriverLeaseMS > 0})
+	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: state, jvm: in.Kind == WorkerJVM, lease: in.DriverLeaseMS > 0})
 	return CodeOK
 }
 
@@ -444,7 +488,7 @@ func (m *model) compare(s *State) error {
 	for _, w := range m.workers {
 		got, ok := s.Worker(w.id)
 		cores, memory := m.used(w.id)
-		if !ok || got.State != w.state || got.Incarnation != w.life || got.CoresUsed != cores || got.MemoryUsedMB != memory {
+		if !ok || got.State != w.state || got.Drained != (w.state == WorkerDead && w.drained) || got.Incarnation != w.life || got.CoresUsed != cores || got.MemoryUsedMB != memory {
 			return fmt.Errorf("worker %+v, the model has %+v with %d cores and %d MiB used", got, w, cores, memory)
 		}
 	}

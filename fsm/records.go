@@ -23,6 +23,7 @@ type Worker struct {
 	State       WorkerState         `cbor:"13,keyasint"`
 	Since       int64               `cbor:"14,keyasint"` // when State was entered
 	Reason      string              `cbor:"15,keyasint,omitempty"`
+	Drained     bool                `cbor:"21,keyasint,omitempty"` // of a DEAD one: it was DECOMMISSIONED
 
 	CoresUsed     int                 `cbor:"16,keyasint,omitempty"`
 	MemoryUsedMB  int                 `cbor:"17,keyasint,omitempty"`

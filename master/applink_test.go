@@ -278,6 +278,8 @@ func TestTakeoverTellsAllThereIs(t *testing.T) {
 		time.Sleep(recentEnds + time.Second) // the end of 1 is long told
 		x.report(a, 2, fsm.ExecutorExited, 1)
 		x.do(&fsm.KillExecutors{AppID: a.ID, IDs: []int{4}, At: now()}, nil)
+		x.report(a, 3, fsm.ExecutorRunning)
+		x.report(a, 5, fsm.ExecutorRunning)
 		x.do(&fsm.DecommissionWorker{ID: "w2", At: now()}, nil)
 		side := newDriverSide("dialled")
 		x.set(func() { x.dial = func() (*driverSide, error) { return side, nil } })

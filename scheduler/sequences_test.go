@@ -202,6 +202,9 @@ func TestDecommissionFreesTheBudget(t *testing.T) {
 	if out := c.pass(); !out.Empty() {
 		t.Fatalf("more than max cores: %+v", out.Plan)
 	}
+	for _, e := range c.live(id) {
+		c.apply(&fsm.ExecutorStateChanged{AppID: id, ID: e.ID, State: fsm.ExecutorRunning}, nil)
+	}
 	c.apply(&fsm.DecommissionWorker{ID: "w1"}, nil)
 	c.pass()
 	if got := c.coresOn(); !slices.Equal(got, []int{10, 10}) {
