@@ -57,8 +57,12 @@ func (m *Master) cluster() web.Cluster {
 		}
 		s, member := servers[g.ID]
 		delete(servers, g.ID)
+		rest := ""
+		if g.RESTPort != 0 {
+			rest = hostPort(g.Host, g.RESTPort)
+		}
 		out.Masters = append(out.Masters, web.MasterInfo{
-			ID: g.ID, Spark: hostPort(g.Host, g.SparkPort), Web: "http://" + hostPort(g.Host, g.WebUIPort), RPC: hostPort(g.Host, g.RPCPort),
+			ID: g.ID, Spark: hostPort(g.Host, g.SparkPort), REST: rest, Web: "http://" + hostPort(g.Host, g.WebUIPort), RPC: hostPort(g.Host, g.RPCPort),
 			Gossip: g.Addr, Raft: g.RaftAddr, Leader: g.ID == leader, Alive: true, Member: member, Voter: s.Voter,
 		})
 	}

@@ -47,6 +47,7 @@ type Master struct {
 	book      addressBook
 	guesses   guesses // at the releases of Spark peers
 	pages     []*http.Server
+	rest      http.Handler // the REST submission server; nil where it is switched off
 	lists     masterLists
 	duties    atomic.Pointer[duties] // of the term in which this master leads; nil while it does not
 
@@ -112,7 +113,8 @@ func (m *Master) checkSettings() error {
 			return err
 		}
 	}
-	return nil
+	m.rest, err = m.newREST()
+	return err
 }
 
 func (m *Master) startRaft(ctx context.Context, ports *ports) error {
@@ -160,7 +162,7 @@ func (m *Master) startGossip() error {
 		Label: membership.Label, BindAddr: m.bind(), BindPort: m.cfg.GossipPort, AdvertiseAddr: m.cfg.Spark.Host, Key: m.cfg.GossipKey, Profile: profile,
 		Meta: membership.Meta{
 			Role: membership.RoleMaster, ID: m.cfg.ID, ClusterID: m.node.ClusterID(), Host: m.cfg.Spark.Host, SparkPort: uint16(m.sparkPort),
-			WebUIPort: uint16(m.webPort), RPCPort: uint16(m.rpcPort), RaftAddr: m.node.Addr(), Expect: uint16(m.cfg.BootstrapExpect),
+			WebUIPort: uint16(m.webPort), RESTPort: uint16(m.restPort), RPCPort: uint16(m.rpcPort), RaftAddr: m.node.Addr(), Expect: uint16(m.cfg.BootstrapExpect),
 			Bootstrapped: m.node.HasState(),
 		},
 		OnEvent: m.gossiped, Logger: m.log,
@@ -173,6 +175,9 @@ func (m *Master) startGossip() error {
 }
 
 func (m *Master) gossiped(ev membership.Event) {
+	if m.belongs(ev.Member) {
+		m.book.note(ev.Member)
+	}
 	if d := m.duties.Load(); d != nil {
 		d.gossiped(ev)
 	}
@@ -190,8 +195,11 @@ func (m *Master) serve(p *ports) {
 	m.env.Serve(p.spark)
 	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}, SecondOpinion: secondOpinion{m: m}})
 	m.grpc.Serve(p.grpc)
-	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}))
+	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}, m.rest))
 	m.servePages(p.web, web.Handler(view{m}))
+	if p.rest != nil {
+		m.servePages(p.rest, m.rest)
+	}
 }
 
 func (m *Master) servePages(ln net.Listener, h http.Handler) {
@@ -288,21 +296,28 @@ func (m *Master) ref() messages.Ref {
 func (m *Master) bind() string { return cmp.Or(m.cfg.Bind, m.cfg.Spark.Host) }
 
 // ports are what a master listens on.
-type ports struct{ spark, web, rpc, grpc net.Listener }
+type ports struct{ spark, web, rest, rpc, grpc net.Listener }
 
 func (m *Master) listen() (*ports, error) {
 	p := &ports{}
-	for _, l := range []struct {
-		what  string
-		port  int
-		ln    *net.Listener
-		bound *int
-	}{
-		{"Spark RPC (--port)", m.cfg.Spark.Port, &p.spark, &m.sparkPort},
-		{"web UI (--webui-port)", m.cfg.Spark.UI.Port, &p.web, &m.webPort},
-		{"gRPC and Raft (--rpc-port)", m.cfg.RPCPort, &p.rpc, &m.rpcPort},
-	} {
-		ln, err := rpc.Listen(l.what, m.bind(), l.port, 0)
+	type listener struct {
+		what    string
+		host    string
+		port    int
+		retries int
+		ln      *net.Listener
+		bound   *int
+	}
+	all := []listener{
+		{"Spark RPC (--port)", m.bind(), m.cfg.Spark.Port, 0, &p.spark, &m.sparkPort},
+		{"web UI (--webui-port)", m.bind(), m.cfg.Spark.UI.Port, 0, &p.web, &m.webPort},
+		{"gRPC and Raft (--rpc-port)", m.bind(), m.cfg.RPCPort, 0, &p.rpc, &m.rpcPort},
+	}
+	if rest := m.cfg.Spark.REST; m.rest != nil { // the one port that Spark's Master does not insist on
+		all = append(all, listener{"REST submissions (--rest-port)", cmp.Or(rest.Host, m.bind()), rest.Port, m.cfg.Spark.PortMaxRetries, &p.rest, &m.restPort})
+	}
+	for _, l := range all {
+		ln, err := rpc.Listen(l.what, l.host, l.port, l.retries)
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -313,7 +328,7 @@ func (m *Master) listen() (*ports, error) {
 
 func (p *ports) close() error {
 	var errs []error
-	for _, ln := range []net.Listener{p.spark, p.web, p.rpc, p.grpc} {
+	for _, ln := range []net.Listener{p.spark, p.web, p.rest, p.rpc, p.grpc} {
 		if ln != nil {
 			errs = append(errs, ln.Close())
 		}

@@ -21,7 +21,7 @@ func FuzzHTTP(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	m := &fakeMaster{machine: fsm.New(fsm.Config{Fatal: func(err error) { f.Error(err) }}), leading: true}
-	handlers := []http.Handler{Handler(m), RPCPortHandler(m), JSONHandler(m, time.Now), ClusterHandler(m)}
+	handlers := []http.Handler{Handler(m), RPCPortHandler(m, nil), JSONHandler(m, time.Now), ClusterHandler(m)}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, h := range handlers {
 			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(b)))

@@ -203,7 +203,7 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s /json/: %d", method, w.Code)
 		}
 	}
-	if r := ask(RPCPortHandler(newFake(t, true)), "/json/"); r.StatusCode != http.StatusNotFound {
+	if r := ask(RPCPortHandler(newFake(t, true), nil), "/json/"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("the RPC port serves /json/: %s", r.Status)
 	}
 }
@@ -256,7 +256,7 @@ func TestCluster(t *testing.T) {
 }
 `
 	f := newFake(t, false)
-	for name, h := range map[string]http.Handler{"web": Handler(f), "rpc": RPCPortHandler(f)} {
+	for name, h := range map[string]http.Handler{"web": Handler(f), "rpc": RPCPortHandler(f, nil)} {
 		if got := body(t, h, "/v1/cluster"); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		}

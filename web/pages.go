@@ -21,9 +21,19 @@ func Handler(m Master) http.Handler {
 	return mux
 }
 
-// RPCPortHandler serves the HTTP that comes on the RPC port, 7077.
-func RPCPortHandler(m Master) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /v1/cluster", ClusterHandler(m))
-	return mux
+// RPCPortHandler serves the HTTP that comes on the RPC port, 7077: GET /v1/cluster, and all else as the REST submission server
+// does, since spark-submit --status and --kill speak HTTP to whatever port --master names. submissions may be nil.
+func RPCPortHandler(m Master, submissions http.Handler) http.Handler {
+	cluster := http.NewServeMux()
+	cluster.Handle("GET /v1/cluster", ClusterHandler(m))
+	if submissions == nil {
+		return cluster
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/cluster" { // a mux would redirect paths that the protocol answers with an error
+			cluster.ServeHTTP(w, r)
+			return
+		}
+		submissions.ServeHTTP(w, r)
+	})
 }

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/firesteel/firesteel/web/submission/contract"
 )
 
 // backend keeps drivers as the original does: waiting ones only, since no worker is there.
@@ -71,29 +71,6 @@ func (b *backend) Clear(context.Context) error {
 
 func (b *backend) Ready(context.Context) error { return b.down }
 
-// exchange is one request that Spark's own Master was sent, with its answer.
-type exchange struct {
-	Name, Method, Path, Body string
-	Status                   int
-	ContentType              string
-	Allow                    string
-	Answer                   map[string]any
-	Title                    string
-}
-
-func exchanges(t *testing.T, release string) []exchange {
-	t.Helper()
-	data, err := os.ReadFile("testdata/original-" + release + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []exchange
-	if err := json.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 func ask(h http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://m1:6066/", strings.NewReader(body))
 	r.URL.Path, r.URL.RawQuery, _ = strings.Cut(target, "?")
@@ -106,80 +83,32 @@ func ask(h http.Handler, method, target, body string, header ...string) *httptes
 	return w
 }
 
-// differs are requests that we answer otherwise on purpose.
-var differs = map[string]string{
-	"create negative cores": "a driver of fewer than no cores would give its worker cores that it has not",
-	"create OPTIONS":        "TRACE, which the original allows, would give headers back",
-}
-
 // TestAnswersAsTheOriginal sends what the original of 4.3.0 was sent, in the same order.
 func TestAnswersAsTheOriginal(t *testing.T) {
 	h := &Handler{Backend: newBackend(), Version: "4.3.0"}
-	var ids, originals []string
-	id := regexp.MustCompile(`driver-\d+-\d+`)
-	for _, x := range exchanges(t, "4.3.0") {
-		path := x.Path
-		for i, o := range originals {
-			path = strings.ReplaceAll(path, o, ids[i])
-		}
-		if differs[x.Name] != "" {
-			continue
-		}
-		w := ask(h, x.Method, path, x.Body)
-		if w.Code != x.Status {
-			t.Errorf("%s: %d, the original %d: %s", x.Name, w.Code, x.Status, w.Body)
-			continue
-		}
-		if got := w.Header().Get("Content-Type"); got != x.ContentType {
-			t.Errorf("%s: content type %q, the original %q", x.Name, got, x.ContentType)
-		}
-		if x.Title != "" && !strings.Contains(html.UnescapeString(w.Body.String()), "<title>"+html.UnescapeString(x.Title)+"</title>") && x.Method != http.MethodHead {
-			t.Errorf("%s: page %s, the original's title %q", x.Name, w.Body, x.Title)
-		}
-		if x.Answer == nil {
-			continue
-		}
-		var got map[string]any
-		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
-			t.Errorf("%s: %v: %s", x.Name, err, w.Body)
-			continue
-		}
-		if s, ok := x.Answer["submissionId"].(string); ok && id.MatchString(s) && !strings.Contains(x.Path, s) {
-			originals, ids = append(originals, s), append(ids, got["submissionId"].(string))
-		}
-		if want := comparable(x.Answer, id); !reflect.DeepEqual(comparable(got, id), want) {
-			t.Errorf("%s: %v\nthe original %v", x.Name, comparable(got, id), want)
-		}
+	differences, ids, err := contract.Run("4.3.0", func(x contract.Exchange) (contract.Answer, error) {
+		w := ask(h, x.Method, x.Path, x.Body)
+		return contract.Answer{Status: w.Code, ContentType: w.Header().Get("Content-Type"), Body: w.Body.Bytes()}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range differences {
+		t.Error(d)
 	}
 	if len(ids) < 15 {
 		t.Errorf("only %d drivers were submitted", len(ids))
 	}
 }
 
-// comparable leaves out what is ours to say: ids, what follows an exception's first line, the words of a JSON library.
-func comparable(answer map[string]any, id *regexp.Regexp) map[string]any {
-	out := maps.Clone(answer)
-	for k, v := range out {
-		s, ok := v.(string)
-		if !ok {
-			continue
-		}
-		s = id.ReplaceAllString(s, "<id>")
-		if k == "message" {
-			s, _, _ = strings.Cut(s, "\n\t")
-			if strings.Contains(s, "fasterxml") {
-				s = "Malformed request: <JSON>"
-			}
-		}
-		out[k] = s
-	}
-	return out
-}
-
 // Requests of 3.5 that 4.x takes and 3.5 does not are taken: a server of the newer kind.
 func TestEverythingThatTheOlderReleaseTakesIsTaken(t *testing.T) {
-	for _, x := range exchanges(t, "3.5.9") {
-		if x.Status != 200 || x.Answer == nil || !strings.HasPrefix(x.Path, "/v1/submissions/create") || differs[x.Name] != "" {
+	all, err := contract.Exchanges("3.5.9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range all {
+		if x.Status != 200 || x.Answer == nil || !strings.HasPrefix(x.Path, "/v1/submissions/create") || contract.Differs[x.Name] != "" {
 			continue
 		}
 		if w := ask(&Handler{Backend: newBackend()}, x.Method, x.Path, x.Body); w.Code != 200 {
