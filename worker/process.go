@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/firesteel/firesteel/worker/guard"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,8 +16,10 @@ import (
 // own. Until wait has reaped it, its pid cannot be reused, so signals to its
 // group always reach its own people.
 type process struct {
-	cmd *exec.Cmd
-	pid int
+	cmd   *exec.Cmd
+	pid   int
+	guard *guard.Guard // nil without one
+	kin   guard.Kin    // its descendants
 
 	mu     sync.Mutex
 	reaped bool
@@ -26,13 +29,29 @@ type process struct {
 }
 
 // startProcess starts cmd through the spawner: in a session of its own, killed
-// by the kernel if this worker dies.
-func startProcess(s *Spawner, cmd *exec.Cmd) (*process, error) {
+// by the kernel if this worker dies, with all its descendants by the guardian.
+func startProcess(s *Spawner, cmd *exec.Cmd) (*process, error) { return start(s, cmd, false) }
+
+// startSupervised is for a process that must end when the worker's lease does,
+// even if the worker is frozen then, see [guard.Guard.Renew].
+func startSupervised(s *Spawner, cmd *exec.Cmd) (*process, error) { return start(s, cmd, true) }
+
+func start(s *Spawner, cmd *exec.Cmd, supervised bool) (*process, error) {
+	p := &process{cmd: cmd, guard: s.guard, exited: make(chan struct{})}
+	if p.guard != nil {
+		p.kin.Mark = p.guard.NewMark()
+		cmd.Env = append([]string{p.kin.Mark.Env()}, cmd.Environ()...)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.Start(cmd); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, pid: cmd.Process.Pid, exited: make(chan struct{})}
+	p.pid = cmd.Process.Pid
+	p.kin.Session, p.kin.Spared = p.pid, p.pid
+	p.kin.Since, _ = guard.Start(p.pid) // 0 if that cannot be read, which spares nobody of its kin
+	if p.guard != nil {
+		p.guard.Watch(p.pid, p.kin.Mark, supervised)
+	}
 	go p.wait()
 	return p, nil
 }
@@ -54,6 +73,9 @@ func (p *process) wait() {
 	p.code = exitCode(p.cmd.ProcessState.Sys().(syscall.WaitStatus))
 	p.mu.Unlock()
 	close(p.exited)
+	if p.guard != nil {
+		p.guard.Unwatch(p.pid) // after the rest: it removes a file, and the disk may hang
+	}
 }
 
 // exitCode gives the number java.lang.Process would: 128+n after signal n.
@@ -94,14 +116,11 @@ func (p *process) terminate(grace time.Duration) error {
 	return errors.Join(errTerm, errKill)
 }
 
-// killRest kills every process of the dead leader's group, and of its session:
-// PySpark's daemon moves to a group of its own, but not to another session.
+// killRest kills every process of the dead leader's group and session, and its
+// other descendants: PySpark's daemon moves to a group of its own, and what a
+// user's program starts may move to a session of its own.
 func (p *process) killRest() {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
-	const rounds = 16 // a fork may slip between listing and killing
-	for range rounds {
-		if killSession(p.pid) == 0 {
-			return
-		}
-	}
+	const limit = 5 * time.Second // what hangs in the kernel does not hold up the report of the end
+	p.kin.KillAll(limit)
 }

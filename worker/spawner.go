@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/firesteel/firesteel/internal/priority"
+	"github.com/firesteel/firesteel/worker/guard"
 )
 
 var errSpawnerClosed = errors.New("the process spawner is closed")
@@ -17,6 +18,7 @@ var errSpawnerClosed = errors.New("the process spawner is closed")
 // *thread* that forked ends, not the process: started from an ordinary
 // goroutine, a child could be killed when the Go runtime retires its thread.
 type Spawner struct {
+	guard    *guard.Guard // of what is started, see startProcess; nil for none
 	requests chan spawnRequest
 	quit     chan struct{}
 	done     chan struct{}
@@ -29,8 +31,13 @@ type spawnRequest struct {
 }
 
 // NewSpawner starts the thread.
-func NewSpawner() *Spawner {
-	s := &Spawner{requests: make(chan spawnRequest), quit: make(chan struct{}), done: make(chan struct{})}
+func NewSpawner() *Spawner { return NewGuardedSpawner(nil) }
+
+// NewGuardedSpawner starts the thread. The guard is told of what startProcess
+// starts; it is not closed here. Without one (nil) descendants that leave the
+// session of a process stay when it ends, and more if this worker is killed.
+func NewGuardedSpawner(g *guard.Guard) *Spawner {
+	s := &Spawner{guard: g, requests: make(chan spawnRequest), quit: make(chan struct{}), done: make(chan struct{})}
 	go s.loop()
 	return s
 }
