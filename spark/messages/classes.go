@@ -8,6 +8,7 @@ const (
 	classCheckExistence = "org.apache.spark.rpc.netty.RpcEndpointVerifier$CheckExistence"
 	classRPCFailure     = "org.apache.spark.rpc.netty.RpcFailure"
 	classBoolean        = "java.lang.Boolean"
+	classInteger        = "java.lang.Integer"
 
 	classRef             = "org.apache.spark.rpc.netty.NettyRpcEndpointRef"
 	classEndpointAddress = "org.apache.spark.rpc.RpcEndpointAddress"

@@ -109,6 +109,7 @@ func SUIDs(v javaser.Value) map[string]int64 {
 // parsers are all message classes that Parse knows.
 var parsers = map[string]func(*reader) Message{
 	classBoolean:        parseBoolean,
+	classInteger:        parseInteger,
 	classRPCFailure:     parseRPCFailure,
 	classCheckExistence: parseCheckExistence,
 
@@ -121,6 +122,8 @@ var parsers = map[string]func(*reader) Message{
 	deployed + "ReconnectWorker":              parseReconnectWorker,
 	deployed + "DecommissionWorker$":          parseDecommissionWorker,
 	deployed + "WorkerDecommissioning":        parseWorkerDecommissioning,
+	deployed + "DecommissionWorkers":          parseDecommissionWorkers,
+	deployed + "DecommissionWorkersOnHosts":   parseDecommissionWorkersOnHosts,
 	deployed + "MasterChanged":                parseMasterChanged,
 	deployed + "WorkerSchedulerStateResponse": parseWorkerSchedulerStateResponse,
 
