@@ -1912,8 +1912,9 @@ type Hello struct {
 	// The highest term that this worker has obeyed; a leader of a smaller one is refused by it.
 	SeenTerm uint64 `protobuf:"varint,10,opt,name=seen_term,json=seenTerm,proto3" json:"seen_term,omitempty"`
 	// Running executors, and finished ones whose end no leader has acknowledged.
-	Executors      []*ExecutorReport `protobuf:"bytes,11,rep,name=executors,proto3" json:"executors,omitempty"`
-	Decommissioned bool              `protobuf:"varint,13,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
+	Executors []*ExecutorReport `protobuf:"bytes,11,rep,name=executors,proto3" json:"executors,omitempty"`
+	// It takes no work, as far as it knows; the leader may know better, and tells it.
+	Decommissioned bool `protobuf:"varint,13,opt,name=decommissioned,proto3" json:"decommissioned,omitempty"`
 	// Applications whose directories this worker keeps: it is told of those that are over.
 	Applications []string `protobuf:"bytes,14,rep,name=applications,proto3" json:"applications,omitempty"`
 	// Drivers that are not over, and finished ones whose end no leader has acknowledged.
@@ -1921,8 +1922,10 @@ type Hello struct {
 	// Within this time after the last heartbeat that a leader has acknowledged, no supervised driver is alive here any more,
 	// unless a session was opened since; measured by this worker's monotonic clock. 0: nothing is promised.
 	DriverLeaseMs int64 `protobuf:"varint,16,opt,name=driver_lease_ms,json=driverLeaseMs,proto3" json:"driver_lease_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// It wishes to be decommissioned, and no leader has told it yet that it is.
+	DecommissionAsked bool `protobuf:"varint,17,opt,name=decommission_asked,json=decommissionAsked,proto3" json:"decommission_asked,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -2058,6 +2061,13 @@ func (x *Hello) GetDriverLeaseMs() int64 {
 		return x.DriverLeaseMs
 	}
 	return 0
+}
+
+func (x *Hello) GetDecommissionAsked() bool {
+	if x != nil {
+		return x.DecommissionAsked
+	}
+	return false
 }
 
 type SparkHome struct {
@@ -2277,6 +2287,7 @@ func (x *Heartbeat) GetSequence() uint64 {
 	return 0
 }
 
+// Decommissioning: the worker wishes to be decommissioned. It is told that it is (DecommissionWorker), also where it was.
 type Decommissioning struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3391,7 +3402,7 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x0fdecommissioning\x18\x04 \x01(\v2%.firesteel.cluster.v1.DecommissioningH\x00R\x0fdecommissioning\x129\n" +
 	"\agoodbye\x18\x05 \x01(\v2\x1d.firesteel.cluster.v1.GoodbyeH\x00R\agoodbye\x12<\n" +
 	"\x06driver\x18\x06 \x01(\v2\".firesteel.cluster.v1.DriverReportH\x00R\x06driverB\t\n" +
-	"\amessage\"\xab\x05\n" +
+	"\amessage\"\xda\x05\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x12\n" +
@@ -3409,7 +3420,8 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x0edecommissioned\x18\r \x01(\bR\x0edecommissioned\x12\"\n" +
 	"\fapplications\x18\x0e \x03(\tR\fapplications\x12<\n" +
 	"\adrivers\x18\x0f \x03(\v2\".firesteel.cluster.v1.DriverReportR\adrivers\x12&\n" +
-	"\x0fdriver_lease_ms\x18\x10 \x01(\x03R\rdriverLeaseMs\x1a]\n" +
+	"\x0fdriver_lease_ms\x18\x10 \x01(\x03R\rdriverLeaseMs\x12-\n" +
+	"\x12decommission_asked\x18\x11 \x01(\bR\x11decommissionAsked\x1a]\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
 	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01J\x04\b\f\x10\r\";\n" +
