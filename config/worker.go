@@ -42,6 +42,8 @@ type Worker struct {
 	RetainedDrivers        int
 	Cleanup                Cleanup
 	DriverTerminateTimeout time.Duration
+	DriverLease            time.Duration // spark.firesteel.worker.driverLease
+	DriverMaxBackOff       time.Duration // spark.firesteel.worker.driverMaxBackOff
 	StateSyncMaxAttempts   int // spark.worker.executorStateSync.maxAttempts
 	DecommissionEnabled    bool
 	DecommissionSignal     string // without SIG, "PWR"
@@ -191,6 +193,8 @@ func (w *Worker) upkeep(r *reader) {
 		AppDataTTL: r.positive(7*24*time.Hour, time.Second, "spark.worker.cleanup.appDataTtl"),
 	}
 	w.DriverTerminateTimeout = r.positive(10*time.Second, time.Millisecond, "spark.worker.driverTerminateTimeout")
+	w.DriverLease = r.positive(5*time.Minute, time.Second, "spark.firesteel.worker.driverLease")
+	w.DriverMaxBackOff = r.positive(time.Minute, time.Second, "spark.firesteel.worker.driverMaxBackOff")
 	w.StateSyncMaxAttempts = r.atLeast(1, 5, "The value should be positive.", "spark.worker.executorStateSync.maxAttempts")
 	w.DecommissionEnabled = r.boolean(false, keyDecommission)
 	w.DecommissionSignal = strings.TrimPrefix(strings.ToUpper(r.str("PWR", "spark.worker.decommission.signal")), "SIG")

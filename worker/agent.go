@@ -17,6 +17,7 @@ import (
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/firesteel/firesteel/spark/wire"
+	"github.com/firesteel/firesteel/worker/fetch"
 )
 
 // Config of a worker process.
@@ -46,6 +47,8 @@ type Worker struct {
 
 	env       *rpcenv.Env
 	executors *Executors
+	drivers   *Drivers
+	lease     *lease
 	ui        *UI
 	gossip    *membership.Gossip
 	session   *session
@@ -76,6 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Worker, error) {
 		return nil, errors.Join(err, w.Close())
 	}
 	w.wg.Go(w.follow)
+	w.wg.Go(func() { w.lease.watch(w.ctx, w.endLease) })
 	w.wg.Go(func() { w.executors.RunCleanup(w.ctx, cfg.Spark.Cleanup) })
 	return w, nil
 }
@@ -123,11 +127,19 @@ func (w *Worker) open(ctx context.Context) error {
 	}); err != nil {
 		return errors.Join(err, pages.Close())
 	}
+	if w.drivers, err = NewDrivers(DriversConfig{
+		WorkDir: w.cfg.Spark.WorkDir, Identity: identity, Env: w.cfg.Env, Redaction: w.cfg.Spark.Redaction, AuthSecret: w.cfg.Spark.AuthSecret,
+		NodeSSL: w.cfg.Spark.NodeSSL, Logs: w.cfg.Spark.Logs, KillGrace: w.cfg.Spark.DriverTerminateTimeout, MaxBackOff: w.cfg.Spark.DriverMaxBackOff,
+		Retained: w.cfg.Spark.RetainedDrivers, Fetch: fetch.New(fetch.Config{Properties: w.cfg.Spark.Conf.Raw, Env: w.cfg.Env}).Fetch, OnReport: w.driverReport, Spawner: w.executors.spawner, Logger: w.log,
+	}); err != nil {
+		return errors.Join(err, pages.Close())
+	}
+	w.lease = newLease(w.cfg.Spark.DriverLease)
 	w.ui, err = NewUI(UIConfig{Listener: pages, WorkDir: w.cfg.Spark.WorkDir, Status: w.Status, Redaction: w.cfg.Spark.Redaction, Logger: w.log})
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
-	w.session = &session{log: w.log, do: (*agent)(w), fence: &w.fence, outbox: w.outbox}
+	w.session = &session{log: w.log, do: (*agent)(w), fence: &w.fence, outbox: w.outbox, lease: w.lease}
 	return nil
 }
 
@@ -147,6 +159,9 @@ func (w *Worker) Close() error { return w.close() }
 
 func (w *Worker) closeAll() error {
 	var errs []error
+	if w.drivers != nil {
+		w.drivers.Close()
+	}
 	if w.executors != nil {
 		errs = append(errs, w.executors.Close())
 		w.sayGoodbye()
@@ -179,6 +194,20 @@ func (w *Worker) sayGoodbye() {
 	case <-over: // the leader closes the session when it has taken the goodbye
 	case <-time.After(goodbyeTime):
 	}
+}
+
+// endLease ends what a leader may launch elsewhere.
+func (w *Worker) endLease() {
+	if n := len(w.drivers.Running()); n > 0 {
+		w.log.Warn("no master was heard of for the drivers' lease: supervised drivers are ended, others go on", "lease", w.cfg.Spark.DriverLease, "drivers", n)
+	}
+	w.drivers.EndLease()
+}
+
+// leasePromise is when no supervised driver is alive here any more, after the last word of a leader: the lease, the grace
+// of a kill, and a second for the kill itself.
+func (w *Worker) leasePromise() time.Duration {
+	return w.cfg.Spark.DriverLease + w.cfg.Spark.DriverTerminateTimeout + time.Second
 }
 
 // Status is what the pages show.
@@ -245,7 +274,7 @@ func (w *Worker) once(addr string) (opened bool, err error) {
 // refused ends the worker if it runs nothing, as Spark's does when its first registration fails; one that runs
 // executors keeps them and goes on asking.
 func (w *Worker) refused(err error) {
-	if len(w.executors.Running()) > 0 {
+	if len(w.executors.Running())+len(w.drivers.Running()) > 0 {
 		w.log.Error("refused; what runs goes on", "error", err)
 		return
 	}

@@ -23,7 +23,7 @@ func (a *agent) hello() *clusterpb.Hello {
 		Id: w.id, Incarnation: w.incarnation, Host: w.cfg.Spark.Host, Port: int32(w.port), Cores: int32(w.cfg.Spark.Cores),
 		MemoryMb: int32(min(w.cfg.Spark.MemoryMiB, math.MaxInt32)), WebUiUrl: w.executors.cfg.Identity.WebUIURL(),
 		Resources: map[string]*clusterpb.Addresses{}, SeenTerm: w.fence.seen(), Decommissioned: w.draining.Load(),
-		Applications: w.executors.Applications(),
+		Applications: w.executors.Applications(), DriverLeaseMs: w.leasePromise().Milliseconds(),
 	}
 	for _, home := range w.homes.List() {
 		for _, build := range home.Labels() {
@@ -32,6 +32,9 @@ func (a *agent) hello() *clusterpb.Hello {
 	}
 	for name, addrs := range w.resources {
 		h.Resources[name] = &clusterpb.Addresses{Addresses: addrs}
+	}
+	for _, r := range w.drivers.List() {
+		h.Drivers = append(h.Drivers, driverReportMessage(r))
 	}
 	for _, r := range w.executors.List() {
 		h.Executors = append(h.Executors, reportMessage(r))
@@ -87,10 +90,7 @@ func (w *Worker) spec(l *clusterpb.LaunchExecutor) (ExecutorSpec, error) {
 	spec := ExecutorSpec{
 		AppID: l.GetAppId(), ExecID: int(l.GetExecutorId()), ProfileID: int(l.GetResourceProfileId()), Cores: int(l.GetCores()),
 		MemoryMiB: int(l.GetMemoryMb()), SparkHome: home.Dir, Resources: map[string][]string{},
-		Command: Command{
-			MainClass: d.Command.MainClass, Arguments: d.Command.Arguments, Environment: d.Command.Environment,
-			ClassPath: d.Command.ClassPath, LibraryPath: d.Command.LibraryPath, JavaOpts: d.Command.JavaOpts,
-		},
+		Command: commandOf(d.Command),
 		App: AppDescription{Name: d.Name, User: d.User, UIURL: d.AppUIURL},
 	}
 	if d.MaxCores != nil {
@@ -103,6 +103,12 @@ func (w *Worker) spec(l *clusterpb.LaunchExecutor) (ExecutorSpec, error) {
 		spec.Resources[name] = addrs.GetAddresses()
 	}
 	return spec, nil
+}
+
+func commandOf(c messages.Command) Command {
+	return Command{
+		MainClass: c.MainClass, Arguments: c.Arguments, Environment: c.Environment, ClassPath: c.ClassPath, LibraryPath: c.LibraryPath, JavaOpts: c.JavaOpts,
+	}
 }
 
 func (a *agent) kill(k *clusterpb.KillExecutor) {

@@ -60,7 +60,8 @@ func agentOf(t *testing.T, script string, c *cluster) *Worker {
 	}
 	f := newFixture(t, script, func(cfg *ExecutorsConfig) { cfg.OnReport = w.report })
 	w.executors = f.Executors
-	w.session = &session{log: quiet(), do: (*agent)(w), fence: &w.fence, outbox: w.outbox}
+	w.drivers = newDrivers(t, script, func(cfg *DriversConfig) { cfg.OnReport = w.driverReport }).Drivers
+	w.session = &session{log: quiet(), do: (*agent)(w), fence: &w.fence, outbox: w.outbox, lease: newLease(time.Minute)}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	w.close = sync.OnceValue(w.closeAll)
 	w.wg.Go(w.follow)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/firesteel/firesteel/spark/releases"
 )
 
 // driverComponent is the owner of a driver's addresses in a resources file.
@@ -20,9 +22,10 @@ func BuildDriverCommand(spec DriverSpec, userJar string, cfg CommandConfig) (Lau
 		command: spec.Command, sparkHome: spec.SparkHome, memoryMiB: spec.MemoryMiB,
 		placeholders: map[string]string{"{{WORKER_URL}}": cfg.Identity.WorkerURL, "{{USER_JAR}}": userJar},
 		env: map[string]string{
-			"SPARK_DRIVER_LOG_URL_STDOUT": cfg.Identity.DriverLogURL(spec.ID, "stdout"),
-			"SPARK_DRIVER_LOG_URL_STDERR": cfg.Identity.DriverLogURL(spec.ID, "stderr"),
+			"SPARK_DRIVER_LOG_URL_STDOUT": cfg.Identity.DriverLogURL(spec.RunID, "stdout"),
+			"SPARK_DRIVER_LOG_URL_STDERR": cfg.Identity.DriverLogURL(spec.RunID, "stderr"),
 		},
+		first: []string{releases.DriverRunOption(spec.RunID)},
 	}
 	if cfg.ResourcesFile != "" {
 		c.first = append(c.first, "-Dspark.driver.resourcesFile="+cfg.ResourcesFile)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-// driverRunner carries one attempt of a driver from its launch to its one final report (Spark: DriverRunner). It lives in
+// driverRunner carries one run of a driver from its launch to its one final report (Spark: DriverRunner). It lives in
 // one goroutine.
 type driverRunner struct {
 	spec  DriverSpec
@@ -32,16 +33,19 @@ const (
 
 func (r *driverRunner) run() (DriverState, string) {
 	code, err := r.prepareAndRun()
+	cause := context.Cause(r.ctx)
 	switch {
-	case err != nil && r.ctx.Err() != nil:
-		return DriverKilled, context.Cause(r.ctx).Error()
+	case errors.Is(cause, errLease) && (err != nil || code != 0):
+		return DriverRelaunching, cause.Error()
+	case err != nil && cause != nil:
+		return DriverKilled, cause.Error()
 	case err != nil:
 		r.log.Error("driver cannot be run", "error", err)
 		return DriverError, err.Error()
 	case code == 0:
 		return DriverFinished, ""
-	case r.ctx.Err() != nil:
-		return DriverKilled, context.Cause(r.ctx).Error()
+	case cause != nil:
+		return DriverKilled, cause.Error()
 	}
 	return DriverFailed, fmt.Sprintf("exit code %d", code)
 }
@@ -50,7 +54,7 @@ func (r *driverRunner) prepareAndRun() (code int, err error) {
 	if err := r.spec.validate(); err != nil {
 		return 0, err
 	}
-	dir := filepath.Join(r.cfg.WorkDir, r.spec.ID)
+	dir := filepath.Join(r.cfg.WorkDir, r.spec.RunID)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, fmt.Errorf("Failed to create directory %s: %w", dir, err) //nolint:staticcheck // Spark's text
 	}

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// DriverSpec says all there is to launch one attempt of a driver (Spark: DriverDescription).
+// DriverSpec says all there is to launch one run of a driver (Spark: DriverDescription).
 type DriverSpec struct {
-	ID        string
-	Attempt   int    // 1 for the first; a driver that its worker lost is given a higher one elsewhere
+	ID        string // of the driver
+	RunID     string // of this run; names its directory
+	Attempt   int    // 1 for the first; a driver that its worker lost is given a higher one
 	Resource  string // URL of the jar or program, "" for none; fetched into the driver's directory
 	Cores     int
 	MemoryMiB int
@@ -23,14 +24,14 @@ type DriverSpec struct {
 // validate refuses specs that would reach outside the work directory or start a JVM that cannot run.
 func (s DriverSpec) validate() error {
 	switch {
-	case !isPathElement(s.ID):
-		return fmt.Errorf("driver id %q cannot name a directory", s.ID)
+	case !isPathElement(s.RunID):
+		return fmt.Errorf("driver id %q cannot name a directory", s.RunID)
 	case s.MemoryMiB < 1:
-		return fmt.Errorf("driver %s asks for %d MiB, at least 1 is needed", s.ID, s.MemoryMiB)
+		return fmt.Errorf("driver %s asks for %d MiB, at least 1 is needed", s.RunID, s.MemoryMiB)
 	case s.Command.MainClass == "":
-		return fmt.Errorf("driver %s has no main class to run", s.ID)
+		return fmt.Errorf("driver %s has no main class to run", s.RunID)
 	case s.SparkHome == "":
-		return fmt.Errorf("driver %s has no Spark home chosen", s.ID)
+		return fmt.Errorf("driver %s has no Spark home chosen", s.RunID)
 	}
 	return nil
 }
@@ -45,24 +46,29 @@ const (
 	DriverKilled
 	DriverFailed // any other exit code
 	DriverError  // it could not be run
+	// DriverRelaunching: supervised, and ended here because no master was heard for the worker's lease.
+	DriverRelaunching
 )
 
 // String gives Spark's name.
 func (s DriverState) String() string {
-	return [...]string{"RUNNING", "FINISHED", "KILLED", "FAILED", "ERROR"}[s]
+	return [...]string{"RUNNING", "FINISHED", "KILLED", "FAILED", "ERROR", "RELAUNCHING"}[s]
 }
 
 // Final tells whether a driver in this state is over.
 func (s DriverState) Final() bool { return s != DriverRunning }
 
-// DriverReport is what a worker says of one attempt of a driver.
+// DriverReport is what a worker says of one run of a driver.
 type DriverReport struct {
-	ID      string
-	Attempt int
+	RunID   string
 	State   DriverState
 	Message string // why, where that is known; of ERROR always
 	At      time.Time
 }
 
-// errSuperseded is why an attempt ends for which a later one is launched.
-var errSuperseded = errors.New("a later attempt of this driver was launched")
+// Why a run is ended without its master's word.
+var (
+	errSuperseded = errors.New("a later run of this driver was launched")
+	errLease      = errors.New("no master was heard of for the worker's lease, and it may be launched elsewhere now")
+	errShutdown   = errors.New("Worker shutting down")
+)

@@ -35,7 +35,7 @@ type DriversConfig struct {
 	Logger   *slog.Logger
 }
 
-// Drivers runs the drivers of one worker. At most one attempt of a driver is alive here at any time.
+// Drivers runs the drivers of one worker. At most one run of a driver is alive here at any time.
 type Drivers struct {
 	cfg DriversConfig
 	log *slog.Logger
@@ -43,7 +43,7 @@ type Drivers struct {
 
 	mu      sync.Mutex
 	closing bool
-	entries map[string]*driverEntry // by id: the latest attempt
+	entries map[string]*driverEntry // by run
 	acked   []string                // oldest first
 	seq     int
 	wg      sync.WaitGroup
@@ -77,57 +77,67 @@ func NewDrivers(cfg DriversConfig) (*Drivers, error) {
 	}, nil
 }
 
-// Start launches an attempt and returns at once; how it goes comes by OnReport. An attempt that is known is not launched
-// again, its state is reported again; one that is older than the known one is reported KILLED. A newer one ends the older
-// before it starts.
+// Start launches a run and returns at once; how it goes comes by OnReport. A run that is known is not launched again, its
+// state is reported again. A later run of a driver ends the earlier one before it starts; an earlier one is reported
+// KILLED. While the worker shuts down nothing is launched nor said: its leader hears that it is gone.
 func (d *Drivers) Start(spec DriverSpec) {
 	d.mu.Lock()
-	known := d.entries[spec.ID]
-	switch {
-	case known != nil && spec.Attempt == known.info.Spec.Attempt:
+	if known := d.entries[spec.RunID]; known != nil {
 		report := known.info.Report
 		d.mu.Unlock()
 		d.cfg.OnReport(report)
 		return
-	case known != nil && spec.Attempt < known.info.Spec.Attempt:
+	}
+	earlier, late := d.others(spec)
+	if late || d.closing {
+		closing := d.closing
 		d.mu.Unlock()
-		d.refuse(spec, errSuperseded.Error())
-		return
-	case d.closing:
-		d.mu.Unlock()
-		d.refuse(spec, "Worker shutting down")
+		if !closing {
+			d.cfg.OnReport(DriverReport{RunID: spec.RunID, State: DriverKilled, Message: errSuperseded.Error(), At: time.Now()})
+		}
 		return
 	}
 	now := time.Now()
 	ctx, end := context.WithCancelCause(context.Background())
 	d.seq++
 	ent := &driverEntry{seq: d.seq, end: end, over: make(chan struct{}), info: DriverInfo{
-		Spec: spec, Started: now, Report: DriverReport{ID: spec.ID, Attempt: spec.Attempt, State: DriverRunning, At: now},
+		Spec: spec, Started: now, Report: DriverReport{RunID: spec.RunID, State: DriverRunning, At: now},
 	}}
-	d.entries[spec.ID] = ent
+	d.entries[spec.RunID] = ent
 	d.wg.Add(1)
 	report := ent.info.Report
 	d.mu.Unlock()
 	go func() {
 		defer d.wg.Done()
-		if known != nil {
-			known.end(errSuperseded)
-			<-known.over
+		for _, e := range earlier {
+			e.end(errSuperseded)
+			<-e.over
 		}
 		d.cfg.OnReport(report)
 		d.follow(ctx, ent)
 	}()
 }
 
-func (d *Drivers) refuse(spec DriverSpec, why string) {
-	d.cfg.OnReport(DriverReport{ID: spec.ID, Attempt: spec.Attempt, State: DriverKilled, Message: why, At: time.Now()})
+// others finds the other runs of a driver that are known here: the earlier ones, and whether there is a later one.
+func (d *Drivers) others(spec DriverSpec) (earlier []*driverEntry, late bool) {
+	for _, e := range d.entries {
+		if e.info.Spec.ID != spec.ID {
+			continue
+		}
+		if e.info.Spec.Attempt > spec.Attempt {
+			late = true
+		} else {
+			earlier = append(earlier, e)
+		}
+	}
+	return earlier, late
 }
 
 func (d *Drivers) follow(ctx context.Context, ent *driverEntry) {
 	defer close(ent.over)
 	r := &driverRunner{
 		spec: ent.info.Spec, cfg: &d.cfg, spawn: d.cfg.Spawner, ctx: ctx,
-		log: d.log.With("driver", ent.info.Spec.ID, "attempt", ent.info.Spec.Attempt),
+		log: d.log.With("driver", ent.info.Spec.RunID),
 	}
 	r.start = r.process
 	state, message := d.run(r)
@@ -136,26 +146,31 @@ func (d *Drivers) follow(ctx context.Context, ent *driverEntry) {
 	rep.State, rep.Message, rep.At = state, message, time.Now()
 	out := *rep
 	d.mu.Unlock()
-	d.cfg.OnReport(out)
+	if !errors.Is(context.Cause(ctx), errShutdown) || state == DriverFinished {
+		d.cfg.OnReport(out)
+	}
 }
 
-// Kill asks a driver to end, with a reason for its final report. It tells whether the driver was there and not over.
-func (d *Drivers) Kill(id, reason string) bool {
+// Kill asks a run to end, with a reason for its final report. It tells whether the run was there and not over.
+func (d *Drivers) Kill(runID, reason string) bool { return d.end(runID, errors.New(reason)) }
+
+func (d *Drivers) end(runID string, reason error) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ent, ok := d.entries[id]
+	ent, ok := d.entries[runID]
 	if !ok || ent.info.Report.State.Final() {
 		return false
 	}
-	ent.end(errors.New(reason))
+	ent.end(reason)
 	return true
 }
 
-// KillSupervised ends the drivers that a master may launch elsewhere, now that none can be asked.
-func (d *Drivers) KillSupervised(reason string) {
+// EndLease ends the supervised drivers, which a master may launch elsewhere now that none was heard of for so long. Others
+// stay: nobody launches them again.
+func (d *Drivers) EndLease() {
 	for _, info := range d.Running() {
 		if info.Spec.Supervise {
-			d.Kill(info.Spec.ID, reason)
+			d.end(info.Spec.RunID, errLease)
 		}
 	}
 }
@@ -196,30 +211,29 @@ func (d *Drivers) infos(want func(*driverEntry) bool) []DriverInfo {
 	return out
 }
 
-// Ack says that the master has the final report of an attempt. It leaves List, but is remembered for a while.
-func (d *Drivers) Ack(id string, attempt int) {
+// Ack says that the master has the final report of a run. It leaves List, but is remembered for a while.
+func (d *Drivers) Ack(runID string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ent, ok := d.entries[id]
-	if !ok || ent.acked || ent.info.Spec.Attempt != attempt || !ent.info.Report.State.Final() {
+	ent, ok := d.entries[runID]
+	if !ok || ent.acked || !ent.info.Report.State.Final() {
 		return
 	}
 	ent.acked = true
-	d.acked = append(d.acked, id)
+	d.acked = append(d.acked, runID)
 	for len(d.acked) > d.cfg.Retained {
-		if old := d.entries[d.acked[0]]; old != nil && old.acked {
-			delete(d.entries, d.acked[0])
-		}
+		delete(d.entries, d.acked[0])
 		d.acked = d.acked[1:]
 	}
 }
 
-// Close refuses new launches, ends what runs and waits for the final reports.
+// Close refuses new launches, ends what runs and waits until it is over. The ends are not reported: a worker that goes
+// says goodbye, and what becomes of its drivers is then the leader's word (Master.removeWorker).
 func (d *Drivers) Close() {
 	d.mu.Lock()
 	d.closing = true
 	for _, ent := range d.entries {
-		ent.end(errors.New("Worker shutting down"))
+		ent.end(errShutdown)
 	}
 	d.mu.Unlock()
 	d.wg.Wait()

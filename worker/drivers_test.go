@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,7 +64,7 @@ func driverSpec(t *testing.T) DriverSpec {
 	jar := filepath.Join(t.TempDir(), "app.jar")
 	writeFile(t, jar, "the jar", 0o644)
 	return DriverSpec{
-		ID: "driver-1", Attempt: 1, Resource: "file:" + jar, Cores: 1, MemoryMiB: 64, SparkHome: fakeHome(t), Version: "3.5.9",
+		ID: "driver-1", RunID: "driver-1", Attempt: 1, Resource: "file:" + jar, Cores: 1, MemoryMiB: 64, SparkHome: fakeHome(t), Version: "3.5.9",
 		Command: Command{MainClass: "org.apache.spark.deploy.worker.DriverWrapper", Arguments: []string{"{{WORKER_URL}}", "{{USER_JAR}}", "Main", "{{USER_JAR}}x"}},
 	}
 }
@@ -74,12 +75,13 @@ func TestDriverRunsAndEnds(t *testing.T) {
 	for code, want := range map[string]DriverState{"0": DriverFinished, "3": DriverFailed} {
 		s := driverSpec(t)
 		s.ID = "driver-" + code
+		s.RunID = s.ID
 		s.Command.Environment = map[string]string{"CODE": code}
 		s.Resources = map[string][]string{"gpu": {"1"}}
 		f.Start(s)
 		f.expect(DriverRunning)
 		r := f.expect(want)
-		if r.ID != s.ID || r.Attempt != 1 || want == DriverFailed && r.Message != "exit code 3" {
+		if r.RunID != s.RunID || want == DriverFailed && r.Message != "exit code 3" {
 			t.Errorf("%+v", r)
 		}
 		dir := filepath.Join(f.work, s.ID)
@@ -145,7 +147,7 @@ func TestDriverThatCannotBeRun(t *testing.T) {
 		"no jar":      {func(s *DriverSpec) { s.Resource = "file:/there/is/no.jar" }, "no such file"},
 		"bad scheme":  {func(s *DriverSpec) { s.Resource = "gopher://h/a.jar" }, "no way to fetch"},
 		"no java":     {func(s *DriverSpec) { s.Command.Environment = map[string]string{"JAVA_HOME": "/there/is/none"} }, "no java found"},
-		"bad id":      {func(s *DriverSpec) { s.ID = "../x" }, "cannot name a directory"},
+		"bad id":      {func(s *DriverSpec) { s.RunID = "../x" }, "cannot name a directory"},
 		"no memory":   {func(s *DriverSpec) { s.MemoryMiB = 0 }, "at least 1"},
 		"no jars dir": {func(s *DriverSpec) { s.SparkHome = "/there/is/none" }, "library directory"},
 	} {
@@ -162,31 +164,31 @@ func TestDriverThatCannotBeRun(t *testing.T) {
 	}
 }
 
-func TestAttemptsOfADriver(t *testing.T) {
+func TestRunsOfADriver(t *testing.T) {
 	t.Parallel()
 	f := newDrivers(t, "exec sleep 1000", nil)
 	s := driverSpec(t)
-	s.Attempt = 2
-	f.Start(s)
+	run := func(attempt int) DriverSpec {
+		r := s
+		r.Attempt, r.RunID = attempt, fmt.Sprintf("driver-1-%d", attempt)
+		return r
+	}
+	f.Start(run(2))
 	f.expect(DriverRunning)
-	f.Start(s) // again: told, not run
+	f.Start(run(2)) // again: told, not run
 	f.expect(DriverRunning)
-	older := s
-	older.Attempt = 1
-	f.Start(older)
-	if r := f.expect(DriverKilled); r.Attempt != 1 {
+	f.Start(run(1))
+	if r := f.expect(DriverKilled); r.RunID != "driver-1-1" {
 		t.Errorf("%+v", r)
 	}
-	newer := s
-	newer.Attempt = 3
-	f.Start(newer)
-	if r := f.expect(DriverKilled); r.Attempt != 2 {
+	f.Start(run(3))
+	if r := f.expect(DriverKilled); r.RunID != "driver-1-2" {
+		t.Errorf("%+v: the earlier run must end before the later one begins", r)
+	}
+	if r := f.expect(DriverRunning); r.RunID != "driver-1-3" {
 		t.Errorf("%+v", r)
 	}
-	if r := f.expect(DriverRunning); r.Attempt != 3 {
-		t.Errorf("%+v", r)
-	}
-	if got := f.List(); len(got) != 1 || got[0].Attempt != 3 {
+	if got := f.Running(); len(got) != 1 || got[0].Spec.Attempt != 3 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -196,7 +198,7 @@ func TestEndsStayUntilAcknowledged(t *testing.T) {
 	f := newDrivers(t, "exit 0", func(c *DriversConfig) { c.Retained = 1 })
 	for _, id := range []string{"driver-1", "driver-2"} {
 		s := driverSpec(t)
-		s.ID = id
+		s.ID, s.RunID = id, id
 		f.Start(s)
 		f.expect(DriverRunning)
 		f.expect(DriverFinished)
@@ -204,10 +206,10 @@ func TestEndsStayUntilAcknowledged(t *testing.T) {
 	if got := f.List(); len(got) != 2 || len(f.Running()) != 0 || len(f.Finished()) != 2 {
 		t.Errorf("%+v", got)
 	}
-	f.Ack("driver-1", 7) // another attempt's
-	f.Ack("driver-1", 1)
-	f.Ack("driver-1", 1)
-	f.Ack("driver-2", 1)
+	f.Ack("driver-7")
+	f.Ack("driver-1")
+	f.Ack("driver-1")
+	f.Ack("driver-2")
 	if got := f.List(); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
@@ -221,24 +223,26 @@ func TestOnlySupervisedDriversEndWithTheLease(t *testing.T) {
 	f := newDrivers(t, "exec sleep 1000", nil)
 	for id, supervise := range map[string]bool{"plain": false, "supervised": true} {
 		s := driverSpec(t)
-		s.ID, s.Supervise = id, supervise
+		s.ID, s.RunID, s.Supervise = id, id, supervise
 		f.Start(s)
 		f.expect(DriverRunning)
 	}
-	f.KillSupervised("cut off from all masters")
-	if r := f.expect(DriverKilled); r.ID != "supervised" || r.Message != "cut off from all masters" {
+	f.EndLease()
+	if r := f.expect(DriverRelaunching); r.RunID != "supervised" {
 		t.Errorf("%+v", r)
 	}
 	if got := f.Running(); len(got) != 1 || got[0].Spec.ID != "plain" {
 		t.Errorf("%+v", got)
 	}
 	f.Close()
-	if r := f.expect(DriverKilled); r.ID != "plain" {
-		t.Errorf("%+v", r)
-	}
 	f.Start(driverSpec(t))
-	if r := f.expect(DriverKilled); r.Message != "Worker shutting down" {
-		t.Errorf("%+v", r)
+	select {
+	case r := <-f.reports:
+		t.Errorf("%+v: what becomes of the drivers of a worker that goes is its leader's word", r)
+	default:
+	}
+	if len(f.Running()) != 0 {
+		t.Error("a driver outlives its worker")
 	}
 }
 

@@ -34,6 +34,9 @@ type commands interface {
 	applicationFinished(appID string)
 	acknowledged(a *clusterpb.ExecutorAck)
 	decommission()
+	launchDriver(l *clusterpb.LaunchDriver)
+	killDriver(runID string)
+	driverAcknowledged(runID string)
 }
 
 // session is the worker's side of its life with one leader: it opens with the full list of what runs, sends reports and
@@ -43,6 +46,7 @@ type session struct {
 	do     commands
 	fence  *fence
 	outbox *outbox
+	lease  *lease
 }
 
 // fence remembers the highest term that was obeyed. A deposed leader cannot start anything here.
@@ -87,6 +91,7 @@ func (s *session) run(ctx context.Context, addr string, welcomed func(*clusterpb
 		return s.reason(ctx, nil, addr, err)
 	}
 	s.outbox.take() // all of it is in the list that goes first
+	helloSent := time.Now()
 	if err := stream.Send(&clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Hello{Hello: s.do.hello()}}); err != nil {
 		return s.reason(ctx, stream, addr, err)
 	}
@@ -101,6 +106,7 @@ func (s *session) run(ctx context.Context, addr string, welcomed func(*clusterpb
 	if welcome == nil || !s.fence.admit(first.GetTerm()) {
 		return fmt.Errorf("session with %s: %w", addr, errStaleLeader)
 	}
+	s.lease.begin(helloSent)
 	welcomed(welcome, first.GetTerm())
 	sent := make(chan struct{})
 	go func() {
@@ -148,6 +154,14 @@ func (s *session) receive(stream clientStream) error {
 			s.do.applicationFinished(m.ApplicationFinished.GetAppId())
 		case *clusterpb.MasterMessage_ExecutorAck:
 			s.do.acknowledged(m.ExecutorAck)
+		case *clusterpb.MasterMessage_LaunchDriver:
+			s.do.launchDriver(m.LaunchDriver)
+		case *clusterpb.MasterMessage_KillDriver:
+			s.do.killDriver(m.KillDriver.GetRunId())
+		case *clusterpb.MasterMessage_DriverAck:
+			s.do.driverAcknowledged(m.DriverAck.GetRunId())
+		case *clusterpb.MasterMessage_HeartbeatAck:
+			s.lease.acknowledged(m.HeartbeatAck.GetSequence())
 		case *clusterpb.MasterMessage_Decommission:
 			s.do.decommission()
 		}
@@ -161,13 +175,15 @@ func (s *session) send(ctx context.Context, stream clientStream, every time.Dura
 	}
 	beat := time.NewTicker(every)
 	defer beat.Stop()
-	for {
+	for sequence := uint64(1); ; {
 		var msgs []*clusterpb.WorkerMessage
 		select {
 		case <-s.outbox.wake:
 			msgs = s.outbox.take()
 		case <-beat.C:
-			msgs = []*clusterpb.WorkerMessage{{Message: &clusterpb.WorkerMessage_Heartbeat{Heartbeat: &clusterpb.Heartbeat{}}}}
+			s.lease.beat(sequence)
+			msgs = []*clusterpb.WorkerMessage{{Message: &clusterpb.WorkerMessage_Heartbeat{Heartbeat: &clusterpb.Heartbeat{Sequence: sequence}}}}
+			sequence++
 		case <-ctx.Done():
 			return
 		}

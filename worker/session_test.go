@@ -103,12 +103,15 @@ func (o *obeyed) note(s string) {
 	o.some <- struct{}{}
 }
 
-func (o *obeyed) hello() *clusterpb.Hello               { return &clusterpb.Hello{Id: "w1"} }
-func (o *obeyed) launch(l *clusterpb.LaunchExecutor)    { o.note("launch " + l.GetAppId()) }
-func (o *obeyed) kill(k *clusterpb.KillExecutor)        { o.note("kill " + k.GetAppId()) }
-func (o *obeyed) applicationFinished(appID string)      { o.note("finished " + appID) }
-func (o *obeyed) acknowledged(a *clusterpb.ExecutorAck) { o.note("ack " + a.GetAppId()) }
-func (o *obeyed) decommission()                         { o.note("decommission") }
+func (o *obeyed) hello() *clusterpb.Hello                { return &clusterpb.Hello{Id: "w1"} }
+func (o *obeyed) launch(l *clusterpb.LaunchExecutor)     { o.note("launch " + l.GetAppId()) }
+func (o *obeyed) kill(k *clusterpb.KillExecutor)         { o.note("kill " + k.GetAppId()) }
+func (o *obeyed) applicationFinished(appID string)       { o.note("finished " + appID) }
+func (o *obeyed) acknowledged(a *clusterpb.ExecutorAck)  { o.note("ack " + a.GetAppId()) }
+func (o *obeyed) decommission()                          { o.note("decommission") }
+func (o *obeyed) launchDriver(l *clusterpb.LaunchDriver) { o.note("launch " + l.GetRunId()) }
+func (o *obeyed) killDriver(runID string)                { o.note("kill " + runID) }
+func (o *obeyed) driverAcknowledged(runID string)        { o.note("ack " + runID) }
 
 func (o *obeyed) all() string {
 	o.mu.Lock()
@@ -118,7 +121,7 @@ func (o *obeyed) all() string {
 
 func newSession() (*session, *obeyed) {
 	o := &obeyed{some: make(chan struct{}, 100)}
-	return &session{log: quiet(), do: o, fence: &fence{}, outbox: newOutbox()}, o
+	return &session{log: quiet(), do: o, fence: &fence{}, outbox: newOutbox(), lease: newLease(time.Minute)}, o
 }
 
 func ignoreWelcome(*clusterpb.Welcome, uint64) {}
@@ -137,9 +140,12 @@ func TestSessionObeysItsLeader(t *testing.T) {
 		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Decommission{Decommission: &clusterpb.DecommissionWorker{}}})
 		s.send(3, &clusterpb.MasterMessage{}) // of a newer release
 		s.ack(3, &clusterpb.ExecutorReport{AppId: "d"})
-		for range 3 {
-			if m, err := s.stream.Recv(); err != nil || m.GetHeartbeat() == nil {
-				return status.Errorf(codes.Internal, "got %v, %v, want a heartbeat", m, err)
+		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_LaunchDriver{LaunchDriver: &clusterpb.LaunchDriver{RunId: "e"}}})
+		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_KillDriver{KillDriver: &clusterpb.KillDriver{RunId: "f"}}})
+		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_DriverAck{DriverAck: &clusterpb.DriverAck{RunId: "g"}}})
+		for n := uint64(1); n <= 3; n++ {
+			if m, err := s.stream.Recv(); err != nil || m.GetHeartbeat().GetSequence() != n {
+				return status.Errorf(codes.Internal, "got %v, %v, want heartbeat %d", m, err, n)
 			}
 		}
 		close(beats)
@@ -156,7 +162,7 @@ func TestSessionObeysItsLeader(t *testing.T) {
 	if status.Code(err) != codes.Aborted || !strings.Contains(err.Error(), l.addr) {
 		t.Errorf("it ended by %v", err)
 	}
-	if want := "launch a, kill b, finished c, decommission, ack d"; did.all() != want || term != 3 || s.fence.seen() != 3 {
+	if want := "launch a, kill b, finished c, decommission, ack d, launch e, kill f, ack g"; did.all() != want || term != 3 || s.fence.seen() != 3 {
 		t.Errorf("did %s in term %d", did.all(), term)
 	}
 	<-beats
