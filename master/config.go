@@ -28,7 +28,8 @@ type Config struct {
 	Snapshots Snapshots
 	Logger    *slog.Logger
 
-	leaderHears time.Duration // for tests: another one than leaderHears
+	leaderHears    time.Duration // for tests: another one than leaderHears
+	submissionHold time.Duration // for tests: instead of submissionHold and readyHold
 
 	exit func(code int) // for tests: instead of the end of the process of a removed master
 }

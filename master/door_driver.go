@@ -22,7 +22,7 @@ const submissionClient = "client"
 
 // submitDriver answers RequestSubmitDriver.
 func (d *door) submitDriver(ctx context.Context, p *rpcenv.Peer, msg *messages.RequestSubmitDriver) (messages.Message, error) {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := submissions{d.m}.bounded(ctx)
 	defer cancel()
 	answer := &messages.SubmitDriverResponse{Master: d.m.ref()}
 	id, err := d.queueDriver(ctx, p, msg.Driver)
@@ -137,7 +137,7 @@ func (d *door) knowClient(ctx context.Context, p *rpcenv.Peer, msg messages.Mess
 // killDriver answers RequestKillDriver. A client sends it to every master of its list: the first makes the driver end, and
 // all give that one's answer, which is remembered for this client.
 func (d *door) killDriver(ctx context.Context, p *rpcenv.Peer, msg *messages.RequestKillDriver) (messages.Message, error) {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := submissions{d.m}.bounded(ctx)
 	defer cancel()
 	answer := &messages.KillDriverResponse{Master: d.m.ref(), DriverID: msg.DriverID}
 	err := d.knowClient(ctx, p, msg)

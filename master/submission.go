@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,8 @@ const submissionHold = 8 * time.Second
 const readyHold = 3 * time.Second
 
 // bounded is a request's context, with an end that says why.
-func bounded(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, d, submission.ErrUnavailable)
+func (s submissions) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, cmp.Or(s.m.cfg.submissionHold, submissionHold), submission.ErrUnavailable)
 }
 
 // failed sorts the errors of a request: what the state machine refused is final, everything else may go better on
@@ -46,7 +47,7 @@ func failed(err error) error {
 
 // Create queues the driver of a REST request.
 func (s submissions) Create(ctx context.Context, r *submission.Request, key string) (id string, err error) {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	d, err := r.Describe(submission.Context{Masters: s.m.mastersURL(), Environment: os.LookupEnv})
 	if err != nil {
@@ -106,7 +107,7 @@ func (s submissions) Kill(ctx context.Context, id string) (found bool, err error
 
 // kill is Kill for a client that may say the same on several masters: one request, one answer.
 func (s submissions) kill(ctx context.Context, id, request string) (found bool, err error) {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	cmd := &fsm.KillDriver{ID: id, At: now(), Retained: s.m.cfg.Spark.RetainedDrivers}
 	_, err = decided[fsm.DriverKillResult](cmd)(s.m.node.Propose(ctx, fsm.Encode(cmd, request)))
@@ -124,7 +125,7 @@ const killsAtOnce = 64
 
 // KillAll asks for the end of every driver that was there when the request came.
 func (s submissions) KillAll(ctx context.Context) error {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := s.fresh(ctx); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (s submissions) KillAll(ctx context.Context) error {
 
 // Status is where a driver stands, by its id or that of one of its runs.
 func (s submissions) Status(ctx context.Context, id string) (status submission.Status, found bool, err error) {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if err := s.fresh(ctx); err != nil {
 		return submission.Status{}, false, err
@@ -181,7 +182,7 @@ func (s submissions) note(state *fsm.State, d *fsm.Driver) string {
 
 // Clear empties the lists of completed drivers and applications.
 func (s submissions) Clear(ctx context.Context) error {
-	ctx, cancel := bounded(ctx, submissionHold)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	_, err := propose[none](ctx, s.m, &fsm.ClearCompleted{})
 	return failed(err)
@@ -189,7 +190,7 @@ func (s submissions) Clear(ctx context.Context) error {
 
 // Ready tells why no request can be served now. A follower is ready: it forwards.
 func (s submissions) Ready(ctx context.Context) error {
-	ctx, cancel := bounded(ctx, readyHold)
+	ctx, cancel := context.WithTimeoutCause(ctx, cmp.Or(s.m.cfg.submissionHold, readyHold), submission.ErrUnavailable)
 	defer cancel()
 	return s.fresh(ctx)
 }
