@@ -331,3 +331,54 @@ func TestDispatcherFromAllSides(t *testing.T) {
 		t.Error("the last line is not the one in use")
 	}
 }
+
+// driver submits a driver and places it.
+func (x *dispatchTest) driver(worker string, supervise bool) *fsm.Driver {
+	x.t.Helper()
+	var out fsm.DriverSubmittedResult
+	x.do(&fsm.SubmitDriver{Driver: fsm.Driver{Cores: 1, MemoryMB: 1, Build: testBuild, Supervise: supervise}, ID: fsm.IDParts{Prefix: "driver-"}}, &out)
+	x.do(&fsm.ApplyPlan{Drivers: []fsm.DriverPlacement{{DriverID: out.DriverID, WorkerID: worker}}}, nil)
+	d, _ := x.State().Driver(out.DriverID)
+	return d
+}
+
+func TestDriversAreDispatched(t *testing.T) {
+	t.Parallel()
+	x := newDispatchTest(t, "w1")
+	known := x.driver("w1", false)  // in the worker's list
+	sent := x.driver("w1", false)   // not: a Go worker is sent it again, which is harmless
+	killed := x.driver("w1", false) // its end was asked for before the worker was told of it
+	x.do(&fsm.KillDriver{ID: killed.ID}, nil)
+	x.carry()
+	l := newFakeLine()
+	unclear := x.d.attach("w1", l, workerList{drivers: []string{known.ID, "driver-77"}})
+	told(t, "w1", l, "kill driver-77", "launch "+sent.ID+", run "+sent.ID)
+	if !slices.Equal(unclear.drivers, []string{killed.ID}) {
+		t.Errorf("unclear: %v", unclear.drivers)
+	}
+	late := x.driver("w1", false)
+	x.carry()
+	told(t, "w1", l, "launch "+late.ID+", run "+late.ID)
+	x.d.attach("w1", l, workerList{drivers: []string{known.ID}}) // a list that was made before the launches reached the worker
+	told(t, "w1", l)
+	x.do(&fsm.KillDriver{ID: known.ID}, nil)
+	x.carry()
+	told(t, "w1", l, "kill "+known.ID)
+	again := newFakeLine() // the next leader's: the wish has outlived the last one
+	x.d.attach("w1", again, workerList{drivers: []string{known.ID, sent.ID, late.ID}})
+	told(t, "w1", again, "kill "+known.ID)
+}
+
+// A JVM worker's list has nothing of a driver that ended while nobody led: it may have run, so it is given up.
+func TestDriversOfAWorkerThatForgetsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	x := newDispatchTest(t, "w1")
+	d := x.driver("w1", true)
+	x.carry()
+	l := newFakeLine()
+	l.forgetful = true
+	if unclear := x.d.attach("w1", l, workerList{}); !slices.Equal(unclear.drivers, []string{d.RunID}) {
+		t.Errorf("unclear: %v", unclear.drivers)
+	}
+	told(t, "w1", l)
+}

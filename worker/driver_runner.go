@@ -107,7 +107,11 @@ func (r *driverRunner) process(launch Launch, dir string) (code int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	p, err := startProcess(r.spawn, &exec.Cmd{Path: launch.Args[0], Args: launch.Args, Env: launch.Env, Dir: dir, Stdout: logs.stdout, Stderr: logs.stderr})
+	start := startProcess
+	if r.spec.Supervise {
+		start = startSupervised
+	}
+	p, err := start(r.spawn, &exec.Cmd{Path: launch.Args[0], Args: launch.Args, Env: launch.Env, Dir: dir, Stdout: logs.stdout, Stderr: logs.stderr})
 	logs.closeChildEnds()
 	if err != nil {
 		logs.drain()
