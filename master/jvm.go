@@ -315,7 +315,8 @@ func (l *jvmLine) launchDriver(d *fsm.Driver) {
 		l.log.Error("a stored description cannot be read", "driver", d.ID, "error", err)
 		return
 	}
-	desc.Command.JavaOpts = append(desc.Command.JavaOpts, releases.DriverRunOption(d.RunID))
+	// Spark's Worker gives a driver no module options. They begin with one by which a JVM without modules passes over them.
+	desc.Command.JavaOpts = slices.Concat(releases.ModuleOptions(d.Build), desc.Command.JavaOpts, []string{releases.DriverRunOption(d.RunID)})
 	desc.Tree = nil // written from the fields
 	l.box.put(&messages.LaunchDriver{DriverID: d.RunID, Driver: desc, Resources: d.Resources})
 }

@@ -34,7 +34,7 @@ func (w *Worker) driverSpec(l *clusterpb.LaunchDriver) (DriverSpec, error) {
 	}
 	spec := DriverSpec{
 		ID: l.GetDriverId(), RunID: l.GetRunId(), Attempt: int(l.GetAttempt()), Resource: d.JarURL, Cores: d.Cores, MemoryMiB: d.MemoryMB,
-		Supervise: d.Supervise, Command: commandOf(d.Command), SparkHome: home.Dir, Version: home.Version, Resources: map[string][]string{},
+		Supervise: d.Supervise, Command: commandOf(d.Command), SparkHome: home.Dir, ModuleOptions: home.ModuleOptions, Resources: map[string][]string{},
 	}
 	for name, addrs := range l.GetResources() {
 		spec.Resources[name] = addrs.GetAddresses()

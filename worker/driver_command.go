@@ -34,7 +34,7 @@ func BuildDriverCommand(spec DriverSpec, userJar string, cfg CommandConfig) (Lau
 	if err != nil {
 		return Launch{}, err
 	}
-	c.first = append(c.first, moduleOptions(java, spec.Version, spec.Command.JavaOpts)...)
+	c.first = append(c.first, moduleOptions(java, spec.ModuleOptions, spec.Command.JavaOpts)...)
 	return c.launch(cfg)
 }
 
@@ -43,28 +43,13 @@ func (id Identity) DriverLogURL(driver, logType string) string {
 	return fmt.Sprintf("%s/logPage/?driverId=%s&logType=%s", id.logBase(), url.QueryEscape(driver), logType)
 }
 
-// openPackages are what Spark opens of a modular JDK (org.apache.spark.launcher.JavaModuleOptions of 3.5 and 4.x).
-var openPackages = []string{
-	"java.base/java.lang", "java.base/java.lang.invoke", "java.base/java.lang.reflect", "java.base/java.io", "java.base/java.net", "java.base/java.nio",
-	"java.base/java.util", "java.base/java.util.concurrent", "java.base/java.util.concurrent.atomic", "java.base/jdk.internal.ref", "java.base/sun.nio.ch",
-	"java.base/sun.nio.cs", "java.base/sun.security.action", "java.base/sun.util.calendar", "java.security.jgss/sun.security.krb5",
-}
-
-// moduleOptions are the JVM options that a driver of this release needs on this Java and was not given by its submitter.
-// The original gives a driver of 3.5 none, and it fails on JDK 17.
-func moduleOptions(java, version string, given []string) []string {
+// moduleOptions are the JVM options of a driver's release (JavaModuleOptions) that it needs on this Java and was not given
+// by its submitter. The original gives a driver of 3.5 none, and it fails on JDK 17.
+func moduleOptions(java string, ofRelease, given []string) []string {
 	if javaMajor(java) < 9 {
 		return nil
 	}
-	options := []string{"-XX:+IgnoreUnrecognizedVMOptions"}
-	if major, _, _ := strings.Cut(version, "."); major != "3" && major != "" {
-		options = append(options, "--add-modules=jdk.incubator.vector", "-Dio.netty.tryReflectionSetAccessible=true", "--enable-native-access=ALL-UNNAMED")
-	}
-	for _, p := range openPackages {
-		options = append(options, "--add-opens="+p+"=ALL-UNNAMED")
-	}
-	options = append(options, "-Djdk.reflect.useDirectMethodHandle=false")
-	return slices.DeleteFunc(options, func(o string) bool { return slices.Contains(given, o) })
+	return slices.DeleteFunc(slices.Clone(ofRelease), func(o string) bool { return slices.Contains(given, o) })
 }
 
 // javaMajor reads the feature release of a JDK from its release file: 8, 11, 17... A java that has none is taken for a

@@ -18,7 +18,8 @@ type DriverSpec struct {
 	Command   Command
 	Resources map[string][]string // resource name -> addresses given to this driver
 	SparkHome string
-	Version   string // of the Spark release in SparkHome
+	// ModuleOptions are what the release in SparkHome needs of a JVM with modules (releases.Home).
+	ModuleOptions []string
 }
 
 // validate refuses specs that would reach outside the work directory or start a JVM that cannot run.

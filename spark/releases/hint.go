@@ -43,3 +43,21 @@ func containsAll(have, want []string) bool {
 
 // strictlyMore tells whether a has all of b's options and more.
 func strictlyMore(a, b []string) bool { return containsAll(a, b) && !containsAll(b, a) }
+
+// ModuleOptions are the options of JavaModuleOptions for an application with this label: of the newest release that it
+// may be of.
+func ModuleOptions(label string) []string {
+	b, feature := SplitLabel(label)
+	var found Release
+	for _, t := range load() {
+		if !slices.Contains(b.Alternatives(), t.build) {
+			continue
+		}
+		for _, r := range t.releases {
+			if (feature == "" || minor(r.Version) == feature) && (found.Version == "" || compareVersions(r.Version, found.Version) > 0) {
+				found = r
+			}
+		}
+	}
+	return slices.Clone(found.ModuleOptions)
+}
