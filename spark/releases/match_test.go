@@ -122,7 +122,7 @@ func TestMatch(t *testing.T) {
 func TestModuleOptions(t *testing.T) {
 	t.Parallel()
 	for label, want := range map[string][]string{
-		"3.4/2.12@3.5": javaOptsOf(t, "3.5.9", "2.12"), "4.3/2.13": javaOptsOf(t, "4.3.0", "2.13"), "4.1/2.13@4.1": javaOptsOf(t, "4.1.4", "2.13"), "9.9/2.12": nil,
+		"3.4/2.12@3.5": homeOf(t, "3.5.9", "2.12").ModuleOptions, "4.3/2.13": homeOf(t, "4.3.0", "2.13").ModuleOptions, "4.1/2.13@4.1": homeOf(t, "4.1.4", "2.13").ModuleOptions, "9.9/2.12": nil,
 	} {
 		if got := ModuleOptions(label); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", label, got, want)
