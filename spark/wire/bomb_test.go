@@ -33,4 +33,12 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+	for name, in := range map[string][]byte{
+		"an answer of 2^62":          frame(1<<62, 7),
+		"an answer of 1 MiB":         frame(maxStreamHead, 7, 0),
+		"a stream id of 2^31-1":      frame(13, 7, 0x7F, 0xFF, 0xFF, 0xFF),
+		"a stream's error of 2^32-1": frame(18, 8, 0, 0, 0, 1, 'x', 0xFF, 0xFF, 0xFF, 0xFF),
+	} {
+		bomb.Bounded(t, name, in, 4, 64<<10, func(b []byte) { _, _ = readStreamHead(bytes.NewReader(b)) })
+	}
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -56,8 +57,11 @@ func readStreamHead(r io.Reader) (size int64, err error) {
 	if length > maxStreamHead {
 		return 0, fmt.Errorf("%w: %d bytes", ErrFrameTooLarge, length)
 	}
-	b := make([]byte, length-9)
-	if _, err := io.ReadFull(r, b); err != nil {
+	b, err := readExactly(r, length-9)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return 0, fmt.Errorf("a frame of %d bytes: %w", length, err)
 	}
 	return parseStreamHead(kind, b)

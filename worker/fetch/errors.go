@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -58,7 +59,7 @@ func advice(err error, resource, dir string) string {
 		return "nothing listens there: check host and port, and that the server runs"
 	case errors.As(err, &badCert):
 		return certificateAdvice(badCert)
-	case errors.As(err, &noTLS):
+	case errors.As(err, &noTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return "the server speaks no TLS there: use http: (for s3a: spark.hadoop.fs.s3a.connection.ssl.enabled=false), or another port"
 	case errors.Is(err, ErrSilent):
 		return "check host and port; " + fetchTimeout + " is how long it may be silent"

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 20 * time.Second
 
 // short makes silence an error soon.
-var short = map[string]string{"spark.files.fetchTimeout": "300ms"}
+var short = map[string]string{"spark.files.fetchTimeout": "1s"}
 
 // fetched fetches and gives what the file holds.
 func fetched(t *testing.T, f *Fetcher, resource string, properties map[string]string) (name, text string) {

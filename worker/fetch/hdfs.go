@@ -162,7 +162,11 @@ func hdfsError(err error, l *lines) error {
 	switch {
 	case errors.As(err, &remote):
 		text, _, _ := strings.Cut(remote.Message(), "\n")
-		return fmt.Errorf("the NameNode answers %q (%s)", text, remote.Exception())
+		err = fmt.Errorf("the NameNode answers %q (%s)", text, remote.Exception())
+		if strings.HasSuffix(remote.Exception(), "AccessControlException") {
+			return fmt.Errorf("%w: %w", err, fs.ErrPermission)
+		}
+		return err
 	case errors.As(err, &inPath) && errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no %s: %w", inPath.Path, fs.ErrNotExist)
 	case strings.HasPrefix(err.Error(), "no available") && l.lastFailure() != nil: // namenodes, datanodes: it keeps the text only

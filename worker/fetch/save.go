@@ -98,6 +98,8 @@ func (s source) copyTo(ctx context.Context, file *os.File, limit int64) error {
 		return context.Cause(ctx)
 	case errors.Is(in.err, ErrTooLarge):
 		return in.err
+	case in.err != nil && in.n == 0 && !errors.Is(in.err, io.ErrUnexpectedEOF):
+		return in.err
 	case in.err != nil:
 		return fmt.Errorf("%w, %s: %w", ErrTruncated, s.progress(in.n), in.err)
 	case err != nil:
