@@ -115,7 +115,7 @@ func (m *Master) labelOfBuild(app releases.App) string {
 		if len(offers) == 0 {
 			continue
 		}
-		label := newest(offers).label
+		label := newest(offers, "").label
 		if app.Wish != "" {
 			label = releases.LabelWish(label, app.Wish)
 		}

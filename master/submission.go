@@ -53,7 +53,7 @@ func (s submissions) Create(ctx context.Context, r *submission.Request, key stri
 	if err != nil {
 		return "", err
 	}
-	label, table := releaseOf(s.m.fsm.State(), r.ClientVersion, wishOf(d.Command.Environment, r.Properties))
+	label, table := releaseOf(s.m.fsm.State(), clientOf(r, d))
 	return s.submit(ctx, queued{driver: d, main: mainClass(d), label: label, table: table, names: namesOf(key, r)})
 }
 
@@ -169,6 +169,10 @@ func (s submissions) Status(ctx context.Context, id string) (status submission.S
 	}, true, nil
 }
 
+// noteAfter is how long a driver waits for room before its status says so: Spark's clients print what a status says as an error, and
+// look for the first time when the driver has just come.
+const noteAfter = 10 * time.Second
+
 // note says what a waiting driver waits for.
 func (s submissions) note(state *fsm.State, d *fsm.Driver) string {
 	switch {
@@ -177,7 +181,11 @@ func (s submissions) note(state *fsm.State, d *fsm.Driver) string {
 	case d.HoldMS > 0:
 		return fmt.Sprintf("waits until its run on %s, of which nothing is heard, is certainly over: at most %s", d.WorkerAddr, time.Duration(d.HoldMS)*time.Millisecond)
 	}
-	return web.DriverWaits(state, s.m.scheduling, d)
+	reason, nowhere := web.DriverWaits(state, s.m.scheduling, d)
+	if !nowhere && now()-d.Submitted < noteAfter.Milliseconds() {
+		return ""
+	}
+	return reason
 }
 
 // Clear empties the lists of completed drivers and applications.

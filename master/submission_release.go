@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/web/submission"
 )
 
 // This file decides which Spark release runs a driver that came by REST. No class of Spark's is in such a request, only
@@ -21,41 +23,51 @@ type offer struct {
 	scala   string
 }
 
-// wishOf is the exact version that a driver asks for: as an application does, for its executors, or for the driver itself.
-func wishOf(environment, properties map[string]string) string {
-	return cmp.Or(environment[releases.HomeWish], properties["spark.executorEnv."+releases.HomeWish])
+// client is what a request tells of who sent it.
+type client struct {
+	version string // clientSparkVersion: "3.5.7"
+	scala   string // "2.12"; empty where it does not say
+	wish    string // the exact version that is asked for; empty for none
 }
 
-// releaseOf is the label of a driver whose client is of a version ("3.5.7"), and the class table that its description is
-// written with. A wish is met or waited for. Otherwise it is the client's release where an ALIVE worker runs it; else the
+func clientOf(r *submission.Request, d *messages.DriverDescription) client {
+	return client{
+		version: r.ClientVersion,
+		scala:   r.Environment["SPARK_SCALA_VERSION"], // spark-submit sends it along with all that begins with SPARK_
+		// As an application asks for it for its executors, which must be of its driver's version, or for the driver alone.
+		wish: cmp.Or(d.Command.Environment[releases.HomeWish], r.Properties["spark.executorEnv."+releases.HomeWish]),
+	}
+}
+
+// releaseOf is the label of a client's driver, and the class table that its description is written with. A wish is met or waited for. Otherwise it is the client's release where an ALIVE worker runs it; else the
 // newest of the same major version that one runs, since Spark's Master, which has one release only, does not look at the
 // client's at all; else the client's, which then waits. A version that is none is run by the newest release there is.
-func releaseOf(s *fsm.State, client, wish string) (label string, table *releases.Table) {
+func releaseOf(s *fsm.State, c client) (label string, table *releases.Table) {
 	alive := offersOf(s)
-	if wish != "" {
-		o, ok := find(alive, wish)
+	if c.wish != "" {
+		o, ok := find(alive, c.wish, c.scala)
 		if !ok {
-			o, ok = find(known(), wish)
+			o, ok = find(known(), c.wish, c.scala)
 		}
 		if !ok {
-			o = newest(known())
+			o = newest(known(), c.scala)
 		}
-		return releases.LabelWish(o.label, wish), tableOfLabel(o.label)
+		return releases.LabelWish(o.label, c.wish), tableOfLabel(o.label)
 	}
-	feature := featureOf(client)
+	feature := featureOf(c.version)
 	major, _, _ := strings.Cut(feature, ".")
-	o, ok := find(alive, feature)
+	o, ok := find(alive, feature, c.scala)
 	if !ok {
 		related := slices.DeleteFunc(slices.Clone(alive), func(o offer) bool { return feature != "" && !strings.HasPrefix(o.version, major+".") })
 		if ok = len(related) > 0; ok {
-			o = newest(related)
+			o = newest(related, c.scala)
 		}
 	}
 	if !ok {
-		o, ok = find(known(), feature)
+		o, ok = find(known(), feature, c.scala)
 	}
 	if !ok {
-		o = newest(known())
+		o = newest(known(), c.scala)
 	}
 	return o.label, tableOfLabel(o.label)
 }
@@ -99,9 +111,8 @@ func known() []offer {
 	return out
 }
 
-// find gives the offer of a version's feature release. Spark 3.x comes in two Scala versions, which a request does not tell:
-// the one that Spark itself is released with by default is taken.
-func find(offers []offer, version string) (offer, bool) {
+// find gives the offer of a version's feature release.
+func find(offers []offer, version, scala string) (offer, bool) {
 	feature := featureOf(version)
 	var found []offer
 	for _, o := range offers {
@@ -112,21 +123,24 @@ func find(offers []offer, version string) (offer, bool) {
 	if len(found) == 0 {
 		return offer{}, false
 	}
-	return newest(found), true
+	return newest(found, scala), true
 }
 
-// newest gives the offer with the highest version, of the Scala version that is the default for it. There is at least one.
-func newest(offers []offer) offer {
-	return slices.MaxFunc(offers, func(a, b offer) int {
-		return cmp.Or(compareFeatures(a.version, b.version), cmp.Compare(byDefault(a), byDefault(b)), cmp.Compare(a.label, b.label))
-	})
-}
-
-func byDefault(o offer) int {
-	if strings.HasPrefix(o.version, "3.") == (o.scala == "2.12") {
-		return 1
+// newest gives the offer with the highest version. Spark 3.x comes in two Scala versions: of these it is the one asked for,
+// else the one that Spark is released with by default. There is at least one offer.
+func newest(offers []offer, scala string) offer {
+	rank := func(o offer) int {
+		switch byDefault := strings.HasPrefix(o.version, "3.") == (o.scala == "2.12"); {
+		case o.scala == scala:
+			return 2
+		case byDefault:
+			return 1
+		}
+		return 0
 	}
-	return 0
+	return slices.MaxFunc(offers, func(a, b offer) int {
+		return cmp.Or(compareFeatures(a.version, b.version), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.label, b.label))
+	})
 }
 
 var featureRelease = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(?:\D|$)`)

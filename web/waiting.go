@@ -51,13 +51,13 @@ func WaitingOf(s *fsm.State, exclude func(workerID string) bool) Waiting {
 	return out
 }
 
-// DriverWaits says what a waiting driver waits for, for a person to read.
-func DriverWaits(s *fsm.State, set scheduler.Settings, d *fsm.Driver) string {
+// DriverWaits says what a waiting driver waits for, for a person to read, and whether it could run on no worker at all.
+func DriverWaits(s *fsm.State, set scheduler.Settings, d *fsm.Driver) (reason string, nowhere bool) {
 	u := scheduler.ExplainDriver(s, set, d)
 	if u.Cause == scheduler.NoRelease {
-		return noRelease(releases.DescribeLabel(u.Build), releasesOf(s))
+		return noRelease(releases.DescribeLabel(u.Build), releasesOf(s)), true
 	}
-	return u.Reason
+	return u.Reason, u.Cause.Nowhere()
 }
 
 func waitOf(u scheduler.Unplaced) Wait {
