@@ -24,6 +24,9 @@ type Books struct {
 	MemoryUsed    int      `json:"memoryused"`
 	ActiveApps    []App    `json:"activeapps"`
 	CompletedApps []App    `json:"completedapps"`
+
+	ActiveDrivers    []Driver `json:"activedrivers"`
+	CompletedDrivers []Driver `json:"completeddrivers"`
 }
 
 // Worker is one worker, whatever its state.
@@ -46,6 +49,28 @@ type App struct {
 	Cores             int    `json:"cores"` // granted now
 	MemoryPerExecutor int    `json:"memoryperexecutor"`
 	State             string `json:"state"` // WAITING, RUNNING, FINISHED, FAILED, KILLED
+}
+
+// Driver is one driver of cluster mode, active or completed.
+type Driver struct {
+	ID        string `json:"id"`
+	State     string `json:"state"` // SUBMITTED, RUNNING, RELAUNCHING, FINISHED, FAILED, KILLED, ERROR
+	Worker    string `json:"worker"`
+	Cores     int    `json:"cores"`
+	Memory    int    `json:"memory"`
+	MainClass string `json:"mainclass"`
+}
+
+// Driver finds a driver by id, and tells whether it has ended.
+func (b Books) Driver(id string) (d Driver, ended, ok bool) {
+	same := func(d Driver) bool { return d.ID == id }
+	if i := slices.IndexFunc(b.ActiveDrivers, same); i >= 0 {
+		return b.ActiveDrivers[i], false, true
+	}
+	if i := slices.IndexFunc(b.CompletedDrivers, same); i >= 0 {
+		return b.CompletedDrivers[i], true, true
+	}
+	return Driver{}, false, false
 }
 
 // Active finds an application that has not ended, by id or name.
@@ -102,6 +127,9 @@ func (b Books) String() string {
 	}
 	for _, a := range b.CompletedApps {
 		fmt.Fprintf(&s, "\n    completed %s %q %s", a.ID, a.Name, a.State)
+	}
+	for _, d := range b.ActiveDrivers {
+		fmt.Fprintf(&s, "\n    driver %s %q %s on %s", d.ID, d.MainClass, d.State, d.Worker)
 	}
 	return s.String()
 }

@@ -72,6 +72,9 @@ func (m *Master) URL() string { return "spark://" + m.Spark() }
 // Web is http://host:port of its web UI.
 func (m *Master) Web() string { return "http://" + m.host.addr(m.web) }
 
+// REST is http://host:port of its REST server.
+func (m *Master) REST() string { return "http://" + m.host.addr(m.rest) }
+
 // RPC is host:port of its gRPC.
 func (m *Master) RPC() string { return m.host.addr(m.rpc) }
 

@@ -160,7 +160,7 @@ func (c *Cluster) WaitBooks(ctx context.Context, what string, want func(books.Bo
 	return b, err
 }
 
-// WaitQuiet waits until nothing runs: no active application, no core and no memory used in the books of every master
+// WaitQuiet waits until nothing runs: no active application or driver, no core and no memory used in the books of every master
 // that answers, and no process but the masters and workers themselves.
 func (c *Cluster) WaitQuiet(ctx context.Context) error {
 	for _, m := range c.Masters {
@@ -172,7 +172,7 @@ func (c *Cluster) WaitQuiet(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if b.CoresUsed != 0 || b.MemoryUsed != 0 || len(b.ActiveApps) != 0 {
+			if b.CoresUsed != 0 || b.MemoryUsed != 0 || len(b.ActiveApps) != 0 || len(b.ActiveDrivers) != 0 {
 				return fmt.Errorf("%v", b)
 			}
 			return b.Check()
