@@ -193,7 +193,7 @@ func (m *Master) serve(p *ports) {
 		Endpoints: map[string]rpcenv.Endpoint{"Master": &door{m: m, log: m.log}},
 	})
 	m.env.Serve(p.spark)
-	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}, SecondOpinion: secondOpinion{m: m}})
+	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}, SecondOpinion: secondOpinion{m: m}, Admin: admin{m: m}})
 	m.grpc.Serve(p.grpc)
 	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}, m.rest))
 	m.servePages(p.web, web.Handler(view{m}))

@@ -2395,7 +2395,7 @@ func (x *KillDriverRequest) GetId() string {
 
 type KillDriverReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// It had not begun, and is over now.
+	// It is over now: it had not begun, or was killed before.
 	WasWaiting    bool `protobuf:"varint,1,opt,name=was_waiting,json=wasWaiting,proto3" json:"was_waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

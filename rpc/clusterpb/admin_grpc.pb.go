@@ -57,14 +57,14 @@ type AdminClient interface {
 	// ListApps gives live applications, then those that are over, both in their order.
 	ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsReply, error)
 	ShowApp(ctx context.Context, in *ShowAppRequest, opts ...grpc.CallOption) (*ShowAppReply, error)
-	// KillApp ends an application as KILLED; its driver is told. FAILED_PRECONDITION where it is over already.
+	// KillApp ends an application as KILLED; its driver is told. FAILED_PRECONDITION where it has ended otherwise.
 	KillApp(ctx context.Context, in *KillAppRequest, opts ...grpc.CallOption) (*KillAppReply, error)
 	// SubmitDriver queues a driver in cluster mode. The same key gives the same driver for a day.
 	SubmitDriver(ctx context.Context, in *SubmitDriverRequest, opts ...grpc.CallOption) (*SubmitDriverReply, error)
 	ListDrivers(ctx context.Context, in *ListDriversRequest, opts ...grpc.CallOption) (*ListDriversReply, error)
 	// ShowDriver finds a driver by its id or that of any of its runs.
 	ShowDriver(ctx context.Context, in *ShowDriverRequest, opts ...grpc.CallOption) (*ShowDriverReply, error)
-	// KillDriver asks for the end of a driver. FAILED_PRECONDITION where it is over already.
+	// KillDriver asks for the end of a driver. FAILED_PRECONDITION where it has ended otherwise.
 	KillDriver(ctx context.Context, in *KillDriverRequest, opts ...grpc.CallOption) (*KillDriverReply, error)
 	// WatchDriver sends where a driver stands: now, at every change, and at least every second; the stream ends when the
 	// driver has. A stream that is silent for longer comes from a master that should be left.
@@ -270,14 +270,14 @@ type AdminServer interface {
 	// ListApps gives live applications, then those that are over, both in their order.
 	ListApps(context.Context, *ListAppsRequest) (*ListAppsReply, error)
 	ShowApp(context.Context, *ShowAppRequest) (*ShowAppReply, error)
-	// KillApp ends an application as KILLED; its driver is told. FAILED_PRECONDITION where it is over already.
+	// KillApp ends an application as KILLED; its driver is told. FAILED_PRECONDITION where it has ended otherwise.
 	KillApp(context.Context, *KillAppRequest) (*KillAppReply, error)
 	// SubmitDriver queues a driver in cluster mode. The same key gives the same driver for a day.
 	SubmitDriver(context.Context, *SubmitDriverRequest) (*SubmitDriverReply, error)
 	ListDrivers(context.Context, *ListDriversRequest) (*ListDriversReply, error)
 	// ShowDriver finds a driver by its id or that of any of its runs.
 	ShowDriver(context.Context, *ShowDriverRequest) (*ShowDriverReply, error)
-	// KillDriver asks for the end of a driver. FAILED_PRECONDITION where it is over already.
+	// KillDriver asks for the end of a driver. FAILED_PRECONDITION where it has ended otherwise.
 	KillDriver(context.Context, *KillDriverRequest) (*KillDriverReply, error)
 	// WatchDriver sends where a driver stands: now, at every change, and at least every second; the stream ends when the
 	// driver has. A stream that is silent for longer comes from a master that should be left.
