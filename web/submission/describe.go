@@ -78,7 +78,8 @@ func (r *Request) program(properties map[string]string) []string {
 			out = append(out, "--conf", k+"="+properties[k])
 		}
 	}
-	if script {
+	// Who names spark-submit itself may have named its program as its argument, as Spark's own documentation does.
+	if named := r.MainClass == sparkSubmit && len(r.Args) > 0 && (IsScript(r.Args[0]) || strings.HasPrefix(r.Args[0], "-")); script && !named {
 		out = append(out, userJar)
 	}
 	return append(out, r.Args...)

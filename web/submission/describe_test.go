@@ -74,6 +74,12 @@ func TestScriptsAreGivenTheMasters(t *testing.T) {
 	if !slices.Equal(d.Command.Arguments, want) {
 		t.Errorf("%q", d.Command.Arguments)
 	}
+	for _, args := range [][]string{{"/x/etl.py", "a"}, {"--master", "local", "/x/etl.py"}} {
+		d = describe(t, Request{AppResource: "file:/x/etl.py", MainClass: sparkSubmit, Args: args})
+		if got := d.Command.Arguments[len(d.Command.Arguments)-len(args)-1:]; got[0] == userJar || !slices.Equal(got[1:], args) {
+			t.Errorf("%q", got)
+		}
+	}
 	for s, want := range map[string]bool{"a.py": true, "a.R": true, "a.jar": false, "": false, "http://h/a.py#x": true, "a.pyc": false} {
 		if IsScript(s) != want {
 			t.Errorf("IsScript(%q) is %v", s, !want)
