@@ -212,6 +212,7 @@ func (l *appLink) tellAll(line driverLine) (live bool, err error) {
 			if err := line.send(updated(e)); err != nil {
 				return true, err
 			}
+			l.remind(line, e)
 		}
 	}
 	l.synced = s.Index()
@@ -240,8 +241,11 @@ func (l *appLink) announce(line driverLine, asked bool) error {
 }
 
 func (l *appLink) tell(line driverLine, ev fsm.Event) error {
-	if ev.Kind == appWaits {
+	switch ev.Kind {
+	case appWaits:
 		return line.send(waits(ev.Message))
+	case decommissionReminder:
+		return l.tellAgain(line, ev.Executor)
 	}
 	if ev.Index <= l.synced {
 		return nil
@@ -255,6 +259,7 @@ func (l *appLink) tell(line driverLine, ev fsm.Event) error {
 	case fsm.ExecutorPlaced:
 		return line.send(added(ev.Executor))
 	case fsm.ExecutorChanged:
+		l.remind(line, ev.Executor)
 		return line.send(updated(ev.Executor))
 	case fsm.WorkerGone:
 		return line.send(&messages.WorkerRemoved{ID: ev.Worker.ID, Host: ev.Worker.Host, Reason: ev.Message})

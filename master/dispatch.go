@@ -17,6 +17,7 @@ type workerLine interface {
 	killDriver(runID string)
 	applicationFinished(appID string)
 	decommission()
+	recommission()
 	// forgets tells that the worker's list has nothing of executors that ended: one that is not in it may never have been
 	// started, or be over.
 	forgets() bool
@@ -90,6 +91,7 @@ type workerList struct {
 	executors []fsm.ExecutorKey
 	drivers   []string
 	apps      []string
+	drained   bool // it believes to be
 }
 
 // unclear are executors and runs of drivers that were to be launched over an earlier line, of this term or of another
@@ -119,6 +121,9 @@ func (d *dispatcher) attach(workerID string, line workerLine, list workerList) (
 		return unclear
 	}
 	unclear.drivers = d.compareDrivers(s, workerID, l, line, list.drivers, unsure)
+	if list.drained || w.State == fsm.WorkerDecommissioned {
+		d.tellStanding(workerID, line) // before any launch: a worker that believes to be drained starts nothing
+	}
 	wanted := map[fsm.ExecutorKey]bool{}
 	has := map[fsm.ExecutorKey]bool{}
 	for _, key := range list.executors {
@@ -148,9 +153,6 @@ func (d *dispatcher) attach(workerID string, line workerLine, list workerList) (
 		} else {
 			line.applicationFinished(id)
 		}
-	}
-	if w.State == fsm.WorkerDecommissioned {
-		line.decommission()
 	}
 	l.line, l.attached = line, s.Index()
 	return unclear
@@ -235,6 +237,9 @@ func (d *dispatcher) handle(ev fsm.Event) {
 		})
 	case fsm.ExecutorChanged:
 		d.heardOf(ev.Executor)
+		if e := ev.Executor; e.State == fsm.ExecutorLost && !e.HostLost { // nobody will look after it if it runs all the same
+			d.tell(e.WorkerID, ev.Index, func(l *workerLink) { l.line.kill(keyOf(e)) })
+		}
 	case fsm.ExecutorDismissed:
 		d.heardOf(ev.Executor)
 		d.noteRan(ev.App, ev.Executor.WorkerID)
@@ -259,8 +264,8 @@ func (d *dispatcher) handle(ev fsm.Event) {
 			d.tell(id, ev.Index, func(l *workerLink) { l.line.applicationFinished(ev.App.ID) })
 		}
 	case fsm.WorkerChanged:
-		if ev.Worker.State == fsm.WorkerDecommissioned {
-			d.tell(ev.Worker.ID, ev.Index, func(l *workerLink) { l.line.decommission() })
+		if !ev.Registered {
+			d.tell(ev.Worker.ID, ev.Index, func(l *workerLink) { d.tellStanding(ev.Worker.ID, l.line) })
 		}
 	case fsm.WorkerGone:
 		d.drop(ev.Worker.ID, ev.Index)

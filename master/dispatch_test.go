@@ -34,6 +34,7 @@ func (l *fakeLine) launchDriver(d *fsm.Driver)         { l.say("launch %s, run %
 func (l *fakeLine) killDriver(run string)              { l.say("kill %s", run) }
 func (l *fakeLine) applicationFinished(appID string)   { l.say("finished %s", appID) }
 func (l *fakeLine) decommission()                      { l.say("decommission") }
+func (l *fakeLine) recommission()                      { l.say("recommission") }
 func (l *fakeLine) forgets() bool                      { return l.forgetful }
 func (l *fakeLine) done() <-chan struct{}              { return l.end }
 func (l *fakeLine) close() {
@@ -138,7 +139,7 @@ func TestEventsAfterAttachAreSentOnce(t *testing.T) {
 	x.do(&fsm.DecommissionWorker{ID: "w2"}, nil)
 	x.carry()
 	told(t, "w1", w1, "kill "+a.ID+"/0")
-	told(t, "w2", w2, "decommission")
+	told(t, "w2", w2, "decommission", "kill "+a.ID+"/1")
 }
 
 // A worker that registered through three masters shows its list three times; the second may have been made before the

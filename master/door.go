@@ -52,7 +52,9 @@ func (d *door) Receive(p *rpcenv.Peer, msg messages.Message) {
 	case *messages.Heartbeat:
 		d.heartbeat(p, msg)
 	case *messages.WorkerDecommissioning:
-		_, err = propose[none](ctx, d.m, &fsm.DecommissionWorker{ID: msg.ID, At: now()})
+		err = d.workerDecommissioning(ctx, msg)
+	case *messages.DecommissionWorkers:
+		err = d.decommissionWorkers(ctx, p, msg)
 	case *messages.DriverStateChanged:
 		err = d.driverStateChanged(ctx, p, msg)
 	default:
@@ -103,6 +105,8 @@ func (d *door) ReceiveAndReply(p *rpcenv.Peer, msg messages.Message) (messages.M
 		return d.answer(msg, p, submissions{d.m}.Clear(ctx))
 	case *messages.RequestReadyz:
 		return &messages.Boolean{Value: submissions{d.m}.Ready(ctx) == nil}, nil
+	case *messages.DecommissionWorkersOnHosts:
+		return d.decommissionHosts(ctx, msg)
 	case *messages.BoundPortsRequest:
 		return d.boundPorts(), nil
 	}

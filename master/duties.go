@@ -173,7 +173,7 @@ func (d *duties) follow(events *fsm.Subscription) {
 			d.dispatch.handle(ev)
 			d.notify.handle(d.ctx, ev)
 			wake = wake || wakesScheduler(ev)
-			if ev.Kind == fsm.WorkerChanged && ev.Worker.Kind == fsm.WorkerJVM && ev.Worker.State == fsm.WorkerAlive {
+			if ev.Kind == fsm.WorkerChanged && ev.Worker.Kind == fsm.WorkerJVM && ev.Registered {
 				d.greet(ev.Worker, false)
 			}
 			if ev.Kind == fsm.DriverChanged {

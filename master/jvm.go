@@ -326,6 +326,5 @@ func (l *jvmLine) killDriver(runID string) { l.box.put(&messages.KillDriver{Driv
 func (l *jvmLine) applicationFinished(appID string) {
 	l.box.put(&messages.ApplicationFinished{AppID: appID})
 }
-func (l *jvmLine) decommission()         { l.box.put(&messages.DecommissionWorker{}) }
 func (l *jvmLine) close()                { l.stop() }
 func (l *jvmLine) done() <-chan struct{} { return l.end }

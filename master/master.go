@@ -196,7 +196,7 @@ func (m *Master) serve(p *ports) {
 	m.grpc = rpc.NewServer(rpc.ServerConfig{Master: served{m}, Workers: &sessions{m: m}, Quorum: quorum{m: m}, SecondOpinion: secondOpinion{m: m}, Admin: admin{m: m}})
 	m.grpc.Serve(p.grpc)
 	m.servePages(m.env.HTTP(), web.RPCPortHandler(view{m}, m.rest))
-	m.servePages(p.web, web.Handler(view{m}))
+	m.servePages(p.web, web.Handler(view{m}, m.actions()))
 	if p.rest != nil {
 		m.servePages(p.rest, m.rest)
 	}

@@ -102,25 +102,17 @@ func (d *duties) registerGoWorker(h *clusterpb.Hello) error {
 	if old, ok := d.heldByLiveWorker(w); ok {
 		return status.Errorf(codes.AlreadyExists, "worker id %s is held by a live worker at %s:%d: give this one another --id", w.ID, old.Host, old.Port)
 	}
-	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, Damping: d.live.damping.death()})
+	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, Damping: d.live.damping.death(), Drain: drainOf(h)})
 	if fsm.RefusalCode(err) == fsm.CodeAddressTaken {
 		if d.addressHolderLives(w) {
 			return status.Error(codes.AlreadyExists, err.Error())
 		}
-		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, ReplaceAddress: true, Damping: d.live.damping.death()})
+		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, ReplaceAddress: true, Damping: d.live.damping.death(), Drain: drainOf(h)})
 	}
 	if fsm.RefusalCode(err) == fsm.CodeInvalid {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
-	if err != nil {
-		return err
-	}
-	if h.GetDecommissioned() {
-		if _, err := proposeHere[none](d.ctx, d.m, &fsm.DecommissionWorker{ID: w.ID, At: now()}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // heldByLiveWorker finds another process that goes by the same id at another address and still answers.
@@ -171,7 +163,7 @@ func (d *duties) takeList(h *clusterpb.Hello, line *goLine) (list workerList, er
 		report.Executors = append(report.Executors, fsm.ReportedExecutor{AppID: e.GetAppId(), ID: int(e.GetExecutorId()), State: s})
 		list.executors = append(list.executors, fsm.ExecutorKey{AppID: e.GetAppId(), ID: int(e.GetExecutorId())})
 	}
-	list.drivers, list.apps = report.Drivers, h.GetApplications()
+	list.drivers, list.apps, list.drained = report.Drivers, h.GetApplications(), drainOf(h) != fsm.DrainNone
 	_, err = proposeHere[fsm.WorkerReconciled](d.ctx, d.m, report)
 	return list, err
 }
@@ -195,7 +187,7 @@ func (d *duties) listen(stream sessionStream, h *clusterpb.Hello, line *goLine) 
 		case *clusterpb.WorkerMessage_Heartbeat:
 			line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_HeartbeatAck{HeartbeatAck: &clusterpb.HeartbeatAck{Sequence: msg.Heartbeat.GetSequence()}}})
 		case *clusterpb.WorkerMessage_Decommissioning:
-			_, err = proposeHere[none](d.ctx, d.m, &fsm.DecommissionWorker{ID: h.GetId(), At: now()})
+			err = d.drainAsked(h, line)
 		case *clusterpb.WorkerMessage_Goodbye:
 			d.live.declareLost(d.ctx, h.GetId(), h.GetIncarnation(), "worker stopped: "+msg.Goodbye.GetReason())
 		}
@@ -337,10 +329,6 @@ func (l *goLine) killDriver(runID string) {
 
 func (l *goLine) applicationFinished(appID string) {
 	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_ApplicationFinished{ApplicationFinished: &clusterpb.ApplicationFinished{AppId: appID}}})
-}
-
-func (l *goLine) decommission() {
-	l.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Decommission{Decommission: &clusterpb.DecommissionWorker{}}})
 }
 
 func (l *goLine) close()                { l.once.Do(func() { close(l.end) }) }

@@ -173,7 +173,7 @@ func TestLastHeartbeat(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	h := Handler(newFake(t, true))
+	h := Handler(newFake(t, true), Actions{})
 	for _, path := range []string{"/json/", "/json/status", "/json/nope"} {
 		got := ask(h, path).Header
 		for key, want := range map[string]string{
@@ -189,7 +189,7 @@ func TestHeaders(t *testing.T) {
 
 func TestPaths(t *testing.T) {
 	t.Parallel()
-	h := Handler(newFake(t, true))
+	h := Handler(newFake(t, true), Actions{})
 	if r := ask(h, "/json"); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/json/" {
 		t.Errorf("/json: %s to %q", r.Status, r.Header.Get("Location"))
 	}
@@ -256,7 +256,7 @@ func TestCluster(t *testing.T) {
 }
 `
 	f := newFake(t, false)
-	for name, h := range map[string]http.Handler{"web": Handler(f), "rpc": RPCPortHandler(f, nil)} {
+	for name, h := range map[string]http.Handler{"web": Handler(f, Actions{}), "rpc": RPCPortHandler(f, nil)} {
 		if got := body(t, h, "/v1/cluster"); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		}
@@ -276,7 +276,7 @@ func TestLinearizableReads(t *testing.T) {
 		f.do(t, &fsm.RegisterWorker{Worker: fsm.Worker{ID: "late", Host: "h", Port: 1, Cores: 1, MemoryMB: 1024, Kind: fsm.WorkerGo, Incarnation: "i"}})
 		return nil
 	}
-	h := Handler(f)
+	h := Handler(f, Actions{})
 	if got := body(t, h, "/json/aliveworkers?consistency=other"); got != "{\n  \"aliveworkers\" : 0\n}" || waited != 0 {
 		t.Errorf("got %s after %d waits", got, waited)
 	}

@@ -7,9 +7,12 @@ import (
 	"github.com/firesteel/firesteel/fsm"
 )
 
-// Handler serves the web UI port, 8080.
-func Handler(m Master) http.Handler {
+// Handler serves the web UI port, 8080. Actions without an Operator are not served.
+func Handler(m Master, a Actions) http.Handler {
 	mux := http.NewServeMux()
+	if a.Operator != nil {
+		a.add(mux)
+	}
 	json := JSONHandler(m, time.Now)
 	mux.Handle("GET /json", http.RedirectHandler("/json/", http.StatusFound))
 	mux.Handle("GET /json/", json)

@@ -27,7 +27,7 @@ func TestDigest(t *testing.T) {
 	digest := func(cmds ...fsm.Command) (d Digest) {
 		f := newFake(t, false)
 		f.do(t, cmds...)
-		getInto(t, Handler(f), "/v1/digest", &d)
+		getInto(t, Handler(f, Actions{}), "/v1/digest", &d)
 		return d
 	}
 	a, b, other := digest(worker("w1"), worker("w2")), digest(worker("w1"), worker("w2")), digest(worker("w1"), worker("w3"))
@@ -42,12 +42,12 @@ func TestDigest(t *testing.T) {
 func TestExecutors(t *testing.T) {
 	t.Parallel()
 	var none, got Executors
-	getInto(t, Handler(newFake(t, false)), "/v1/executors?consistency=linearizable", &none)
+	getInto(t, Handler(newFake(t, false), Actions{}), "/v1/executors?consistency=linearizable", &none)
 	if none.Executors == nil || len(none.Executors) != 0 {
 		t.Errorf("an empty cluster: %+v", none)
 	}
 	f := busy(t, false)
-	getInto(t, Handler(f), "/v1/executors", &got)
+	getInto(t, Handler(f, Actions{}), "/v1/executors", &got)
 	want := Executor{App: "app-20260102030500-0000", ID: 0, Worker: "worker-1", Cores: 4, MemoryMB: 1024, State: "RUNNING"}
 	if len(got.Executors) != 1 || got.Executors[0] != want || got.Index != f.State().Index() {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -25,7 +25,7 @@ func TestWaiting(t *testing.T) {
 		app("old", "3.4/2.12@3.4", 1, 1), app("wide", "3.4/2.12@3.5", 2, 5), app("fits", "4.3/2.13@4.3", 3, 1), app("wish", "3.4/2.12@3.5=3.5.7", 4, 1),
 	)
 	r := httptest.NewRecorder()
-	Handler(f).ServeHTTP(r, httptest.NewRequest("GET", "/v1/waiting", nil))
+	Handler(f, Actions{}).ServeHTTP(r, httptest.NewRequest("GET", "/v1/waiting", nil))
 	var got Waiting
 	if err := json.Unmarshal(r.Body.Bytes(), &got); err != nil {
 		t.Fatalf("%v: %s", err, r.Body)
