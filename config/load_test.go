@@ -141,7 +141,7 @@ func TestWorkerDefaults(t *testing.T) {
 	if w.Cores < 1 || w.MemoryMiB < 512 {
 		t.Errorf("capacity: %d cores, %d MiB", w.Cores, w.MemoryMiB)
 	}
-	wantCleanup := Cleanup{Enabled: true, Interval: 30 * time.Minute, AppDataTTL: 7 * 24 * time.Hour}
+	wantCleanup := Cleanup{Enabled: true, Interval: 30 * time.Minute, AppDataTTL: 7 * 24 * time.Hour, Grace: 10 * time.Minute, DiskHigh: 0.9, DiskLow: 0.8}
 	if w.Cleanup != wantCleanup || w.DriverTerminateTimeout != 10*time.Second || w.StateSyncMaxAttempts != 5 || w.DecommissionSignal != "PWR" {
 		t.Errorf("upkeep: %+v", w)
 	}

@@ -44,7 +44,7 @@ type Worker struct {
 	DriverTerminateTimeout time.Duration
 	DriverLease            time.Duration // spark.firesteel.worker.driverLease
 	DriverMaxBackOff       time.Duration // spark.firesteel.worker.driverMaxBackOff
-	StateSyncMaxAttempts   int // spark.worker.executorStateSync.maxAttempts
+	StateSyncMaxAttempts   int           // spark.worker.executorStateSync.maxAttempts
 	DecommissionEnabled    bool
 	DecommissionSignal     string // without SIG, "PWR"
 	Logs                   LogRolling
@@ -59,11 +59,16 @@ type Worker struct {
 	Conf *Conf
 }
 
-// Cleanup holds spark.worker.cleanup.*: removal of old application directories.
+// Cleanup holds spark.worker.cleanup.* and spark.firesteel.worker.cleanup.*: removal of what applications and drivers left.
 type Cleanup struct {
 	Enabled    bool // true as from 4.0
 	Interval   time.Duration
 	AppDataTTL time.Duration
+	// Grace is for how long after its end nothing of an application is removed (.endedGrace, 10 min).
+	Grace time.Duration
+	// DiskHigh is the used share of the disk from which on things are removed before their time, DiskLow the one at which
+	// that ends (.diskHighWatermark 0.9, .diskLowWatermark 0.8); 1 for DiskHigh is only a disk that is wholly full.
+	DiskHigh, DiskLow float64
 }
 
 // Log rolling strategies (spark.executor.logs.rolling.strategy).
@@ -191,6 +196,15 @@ func (w *Worker) upkeep(r *reader) {
 		Enabled:    r.boolean(true, "spark.worker.cleanup.enabled"),
 		Interval:   r.positive(30*time.Minute, time.Second, "spark.worker.cleanup.interval"),
 		AppDataTTL: r.positive(7*24*time.Hour, time.Second, "spark.worker.cleanup.appDataTtl"),
+		Grace:      r.positive(10*time.Minute, time.Second, "spark.firesteel.worker.cleanup.endedGrace"),
+		DiskHigh:   r.share(0.9, keyDiskHigh),
+		DiskLow:    r.share(0.8, keyDiskLow),
+	}
+	if _, set := w.Conf.Raw(keyDiskLow); !set {
+		w.Cleanup.DiskLow = min(w.Cleanup.DiskLow, w.Cleanup.DiskHigh)
+	}
+	if w.Cleanup.DiskLow > w.Cleanup.DiskHigh {
+		r.refuse(keyDiskLow, strconv.FormatFloat(w.Cleanup.DiskLow, 'g', -1, 64), "The value should not be above that of "+keyDiskHigh+".")
 	}
 	w.DriverTerminateTimeout = r.positive(10*time.Second, time.Millisecond, "spark.worker.driverTerminateTimeout")
 	w.DriverLease = r.positive(5*time.Minute, time.Second, "spark.firesteel.worker.driverLease")
@@ -198,6 +212,25 @@ func (w *Worker) upkeep(r *reader) {
 	w.StateSyncMaxAttempts = r.atLeast(1, 5, "The value should be positive.", "spark.worker.executorStateSync.maxAttempts")
 	w.DecommissionEnabled = r.boolean(false, keyDecommission)
 	w.DecommissionSignal = strings.TrimPrefix(strings.ToUpper(r.str("PWR", "spark.worker.decommission.signal")), "SIG")
+}
+
+const (
+	keyDiskHigh = "spark.firesteel.worker.cleanup.diskHighWatermark"
+	keyDiskLow  = "spark.firesteel.worker.cleanup.diskLowWatermark"
+)
+
+// share reads a number above 0 and at most 1.
+func (r *reader) share(def float64, key string) float64 {
+	text := r.str("", key)
+	if text == "" {
+		return def
+	}
+	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	if err != nil || !(f > 0 && f <= 1) {
+		r.refuse(key, text, "The value should be a number above 0 and at most 1.")
+		return def
+	}
+	return f
 }
 
 func (r *reader) positive(def, unit time.Duration, key string) time.Duration {

@@ -49,13 +49,14 @@ type Worker struct {
 	executors *Executors
 	drivers   *Drivers
 	lease     *lease
-	ui        *UI
-	gossip    *membership.Gossip
-	session   *session
-	outbox    *outbox
-	fence     fence
-	draining  atomic.Bool
-	leaving   atomic.Bool // it says goodbye: no session is opened any more
+	upkeep
+	ui       *UI
+	gossip   *membership.Gossip
+	session  *session
+	outbox   *outbox
+	fence    fence
+	draining atomic.Bool
+	leaving  atomic.Bool // it says goodbye: no session is opened any more
 
 	mu      sync.Mutex
 	welcome *clusterpb.Welcome // of the present session; nil between two
@@ -80,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Worker, error) {
 	}
 	w.wg.Go(w.follow)
 	w.wg.Go(func() { w.lease.watch(w.ctx, w.endLease) })
-	w.wg.Go(func() { w.executors.RunCleanup(w.ctx, cfg.Spark.Cleanup) })
+	w.wg.Go(w.keepUp)
 	return w, nil
 }
 
@@ -112,6 +113,9 @@ func (w *Worker) open(ctx context.Context) error {
 	if w.id, err = w.chooseID(); err != nil {
 		return err
 	}
+	if err := w.beginUpkeep(); err != nil {
+		return err
+	}
 	pages, err := rpc.Listen("worker web UI", bind, w.cfg.Spark.UI.Port, w.cfg.Spark.PortMaxRetries)
 	if err != nil {
 		return err
@@ -123,18 +127,20 @@ func (w *Worker) open(ctx context.Context) error {
 	if w.executors, err = NewExecutors(ExecutorsConfig{
 		WorkDir: w.cfg.Spark.WorkDir, LocalDirs: w.cfg.Spark.LocalDirs, Identity: identity, Env: w.cfg.Env, Redaction: w.cfg.Spark.Redaction,
 		AuthSecret: w.cfg.Spark.AuthSecret, Retained: w.cfg.Spark.RetainedExecutors, OnReport: w.report, Logger: w.log,
-		Logs: w.cfg.Spark.Logs, NodeSSL: w.cfg.Spark.NodeSSL,
+		Logs: w.cfg.Spark.Logs, NodeSSL: w.cfg.Spark.NodeSSL, Life: w.life, Guard: w.guard,
 	}); err != nil {
 		return errors.Join(err, pages.Close())
 	}
 	if w.drivers, err = NewDrivers(DriversConfig{
 		WorkDir: w.cfg.Spark.WorkDir, Identity: identity, Env: w.cfg.Env, Redaction: w.cfg.Spark.Redaction, AuthSecret: w.cfg.Spark.AuthSecret,
 		NodeSSL: w.cfg.Spark.NodeSSL, Logs: w.cfg.Spark.Logs, KillGrace: w.cfg.Spark.DriverTerminateTimeout, MaxBackOff: w.cfg.Spark.DriverMaxBackOff,
-		Retained: w.cfg.Spark.RetainedDrivers, Fetch: fetch.New(fetch.Config{Properties: w.cfg.Spark.Conf.Raw, Env: w.cfg.Env}).Fetch, OnReport: w.driverReport, Spawner: w.executors.spawner, Logger: w.log,
+		Retained: w.cfg.Spark.RetainedDrivers, Fetch: fetch.New(fetch.Config{Properties: w.cfg.Spark.Conf.Raw, Env: w.cfg.Env}).Fetch, OnReport: w.driverReport, Spawner: w.executors.spawner, Life: w.life, Logger: w.log,
 	}); err != nil {
 		return errors.Join(err, pages.Close())
 	}
 	w.lease = newLease(w.cfg.Spark.DriverLease)
+	// The worker itself ends supervised drivers with some grace when the lease is over; the guardian does if it cannot.
+	w.lease.onRenew = func(left time.Duration) { w.guard.Renew(left + w.cfg.Spark.DriverTerminateTimeout) }
 	w.ui, err = NewUI(UIConfig{Listener: pages, WorkDir: w.cfg.Spark.WorkDir, Status: w.Status, Redaction: w.cfg.Spark.Redaction, Logger: w.log})
 	if err != nil {
 		return errors.Join(err, pages.Close())
@@ -177,7 +183,7 @@ func (w *Worker) closeAll() error {
 	if w.env != nil {
 		errs = append(errs, w.env.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, w.upkeep.close())...)
 }
 
 // sayGoodbye tells the leader that this worker is stopping, so that it need not be found out.

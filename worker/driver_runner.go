@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/firesteel/firesteel/worker/workdir"
 )
 
 // driverRunner carries one run of a driver from its launch to its one final report (Spark: DriverRunner). It lives in
@@ -54,9 +55,9 @@ func (r *driverRunner) prepareAndRun() (code int, err error) {
 	if err := r.spec.validate(); err != nil {
 		return 0, err
 	}
-	dir := filepath.Join(r.cfg.WorkDir, r.spec.RunID)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, fmt.Errorf("Failed to create directory %s: %w", dir, err) //nolint:staticcheck // Spark's text
+	dir, err := claimDir(r.cfg.Life, workdir.Driver, r.cfg.WorkDir, r.spec.RunID)
+	if err != nil {
+		return 0, fmt.Errorf("Failed to create directory %s: %w", filepath.Join(r.cfg.WorkDir, r.spec.RunID), err) //nolint:staticcheck // Spark's text
 	}
 	userJar := dir // what the original gives a driver without a jar
 	if r.spec.Resource != "" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/worker/workdir"
 )
 
 // DriversConfig configures Drivers.
@@ -31,7 +32,8 @@ type DriversConfig struct {
 	Fetch func(ctx context.Context, url, dir string, properties map[string]string) (path string, err error)
 	// OnReport receives every report, for one driver in order. It must not call Start. Required.
 	OnReport func(DriverReport)
-	Spawner  *Spawner // starts the processes; not closed here
+	Spawner  *Spawner      // starts the processes; not closed here
+	Life     *workdir.Life // records the directories that are made; nil for no records
 	Logger   *slog.Logger
 }
 
@@ -187,6 +189,14 @@ func (d *Drivers) List() []DriverReport {
 // Running gives the drivers that are not over, Finished those that are and are remembered, in order of launch.
 func (d *Drivers) Running() []DriverInfo {
 	return d.infos(func(e *driverEntry) bool { return !e.info.Report.State.Final() })
+}
+
+// runs tells whether a run is not over.
+func (d *Drivers) runs(runID string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ent, ok := d.entries[runID]
+	return ok && !ent.info.Report.State.Final()
 }
 
 // Finished: see Running.

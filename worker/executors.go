@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/worker/guard"
+	"github.com/firesteel/firesteel/worker/workdir"
 )
 
 // ErrWorkDir says that the work directory cannot be used.
@@ -31,6 +33,10 @@ type ExecutorsConfig struct {
 	NodeSSL    map[string]string
 	Logs       config.LogRolling // zero: logs are never rolled
 	KillGrace  time.Duration     // between SIGTERM and SIGKILL, default 10 s
+	// Life records what is made in the work directory, and the scratch roots; nil for no records. Guard is told of every
+	// process; nil for none.
+	Life  *workdir.Life
+	Guard *guard.Guard
 	// Retained is how many finished, acknowledged executors are remembered,
 	// for the pages and so that a late launch of one of them is recognised;
 	// default 1000.
@@ -101,10 +107,18 @@ func NewExecutors(cfg ExecutorsConfig) (*Executors, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, root := range dirs.roots {
+		if cfg.Life == nil {
+			break
+		}
+		if err := cfg.Life.AddScratch(root); err != nil {
+			cfg.Logger.Warn("a local directory will stay if this worker is killed", "dir", root, "error", err)
+		}
+	}
 	idle := make(chan struct{})
 	close(idle)
 	return &Executors{
-		cfg: cfg, log: cfg.Logger, spawner: NewSpawner(), dirs: dirs,
+		cfg: cfg, log: cfg.Logger, spawner: NewGuardedSpawner(cfg.Guard), dirs: dirs,
 		entries: make(map[ExecutorKey]*entry), finishedApps: make(map[string]bool), idle: idle,
 	}, nil
 }
@@ -319,6 +333,16 @@ func (e *Executors) freeIfDone(appID string) {
 // Applications lists, sorted, those whose scratch directories are kept here: a
 // master that knows one of them to be over can say so.
 func (e *Executors) Applications() []string { return e.dirs.owners() }
+
+// keeps tells whether an application lives on this worker: its executors run, or its scratch directories are kept.
+func (e *Executors) keeps(appID string) bool {
+	if slices.Contains(e.dirs.owners(), appID) {
+		return true
+	}
+	return len(e.infos(func(ent *entry) bool {
+		return ent.info.Spec.AppID == appID && !ent.info.Report.State.Final()
+	})) > 0
+}
 
 // Wait returns when no executor runs, or when ctx ends.
 func (e *Executors) Wait(ctx context.Context) error {

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"compress/gzip"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -118,43 +117,4 @@ func TestExecutorWithRolledLogs(t *testing.T) {
 	if log := readFile(t, filepath.Join(dir, "stderr")); !strings.HasPrefix(log, "Spark Executor Command: ") {
 		t.Errorf("stderr: %q", log)
 	}
-}
-
-func TestCleanWorkDir(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, "exec sleep 1000", nil)
-	f.Start(spec(t, 0)) // app-1 runs
-	f.expect(t, Running)
-	old := time.Now().Add(-time.Hour)
-	for _, name := range []string{"old/0/stdout", "mixed/0/stdout", "app-1/9/stdout", "plainfile"} {
-		writeFile(t, filepath.Join(f.work, name), "", 0o644)
-	}
-	for _, name := range []string{"old/0/stdout", "old/0", "old", "mixed/0", "mixed", "app-1/9/stdout", "app-1/9", "app-1/0/stdout", "app-1/0/stderr", "app-1/0", "app-1", "plainfile"} {
-		if err := os.Chtimes(filepath.Join(f.work, name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := f.CleanWorkDir(context.Background(), time.Now().Add(-time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, f.work); !slices.Equal(got, []string{"app-1", "mixed", "plainfile"}) {
-		t.Errorf("left: %q", got)
-	}
-	f.Kill("app-1", 0, "end")
-	f.expect(t, Killed)
-	if err := f.CleanWorkDir(context.Background(), time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, f.work); !slices.Equal(got, []string{"plainfile"}) {
-		t.Errorf("left: %q", got)
-	}
-}
-
-func TestRunCleanup(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, "exit 0", nil)
-	f.RunCleanup(context.Background(), config.Cleanup{}) // off: returns
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	f.RunCleanup(ctx, config.Cleanup{Enabled: true, Interval: time.Hour, AppDataTTL: time.Hour})
 }

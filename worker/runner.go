@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/firesteel/firesteel/worker/workdir"
 )
 
 // runner carries one executor from its launch to its one final report
@@ -73,12 +75,12 @@ func (r *runner) makeDir() (string, error) {
 	if err := r.spec.validate(); err != nil {
 		return "", err
 	}
-	app := filepath.Join(r.cfg.WorkDir, r.spec.AppID)
-	if err := os.MkdirAll(app, 0o755); err != nil {
+	app, err := claimDir(r.cfg.Life, workdir.Application, r.cfg.WorkDir, r.spec.AppID)
+	if err != nil {
 		return "", fmt.Errorf("Failed to create directory %s: %w", app, err) //nolint:staticcheck // Spark's text
 	}
 	dir := filepath.Join(app, fmt.Sprint(r.spec.ExecID))
-	err := os.Mkdir(dir, 0o755)
+	err = os.Mkdir(dir, 0o755)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return "", fmt.Errorf("Failed to create directory %s: it exists already, so this executor ran here before", dir) //nolint:staticcheck
@@ -86,6 +88,15 @@ func (r *runner) makeDir() (string, error) {
 		return "", fmt.Errorf("Failed to create directory %s: %w", dir, err) //nolint:staticcheck
 	}
 	return dir, nil
+}
+
+// claimDir makes <work>/<name> if it is not there, and records that this worker uses it.
+func claimDir(life *workdir.Life, kind workdir.Kind, work, name string) (string, error) {
+	if life != nil {
+		return life.Claim(kind, name)
+	}
+	dir := filepath.Join(work, name)
+	return dir, os.MkdirAll(dir, 0o755)
 }
 
 func (r *runner) start(dir string) (*process, error) {

@@ -23,6 +23,9 @@ type scratch struct {
 	apps  map[string]*appDirs
 }
 
+// scratchPrefix begins the name of a worker's private root.
+const scratchPrefix = "spark"
+
 // appDirs are one application's directories, which are being made until made is closed.
 type appDirs struct {
 	made chan struct{}
@@ -36,7 +39,7 @@ func newScratch(dirs []string, log *slog.Logger) (*scratch, error) {
 	s := &scratch{log: log, apps: make(map[string]*appDirs)}
 	var errs []error
 	for _, dir := range dirs {
-		root, err := makePrivate(dir, "spark")
+		root, err := makePrivate(dir, scratchPrefix)
 		if err != nil {
 			log.Warn("local directory is left out", "dir", dir, "err", err)
 			errs = append(errs, err)

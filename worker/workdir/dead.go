@@ -47,11 +47,18 @@ func (l *Life) Dead() ([]*Dead, error) {
 			continue
 		}
 		d := &Dead{Name: e.Name(), Records: filepath.Join(l.home(e.Name()), "children"), life: l, lock: lock}
-		d.read(place)
+		if sameBoot := d.read(place); !sameBoot && time.Since(d.last) < unseen {
+			d.Release() // it may be on another machine, which does not show its locks
+			continue
+		}
 		all = append(all, d)
 	}
 	return all, nil
 }
+
+// unseen is for how long a life of another machine, or of another boot of this one, must not have been touched before it
+// counts as over: a shared file system need not show another machine's locks. Lives are touched once a minute.
+const unseen = 10 * time.Minute
 
 // dropUnborn removes a life that was killed while it began.
 func (l *Life) dropUnborn(e os.DirEntry) {
@@ -61,7 +68,8 @@ func (l *Life) dropUnborn(e os.DirEntry) {
 	}
 }
 
-func (d *Dead) read(place about) {
+// read reads what the life has recorded, and tells whether it was in this boot of this machine.
+func (d *Dead) read(place about) (sameBoot bool) {
 	home := d.life.home(d.Name)
 	var a about
 	if raw, err := os.ReadFile(filepath.Join(home, "about")); err == nil && json.Unmarshal(raw, &a) == nil {
@@ -78,6 +86,7 @@ func (d *Dead) read(place about) {
 	if info, err := os.Stat(filepath.Join(home, "lock")); err == nil && info.ModTime().After(d.last) {
 		d.last = info.ModTime()
 	}
+	return a.Boot == place.Boot
 }
 
 // Forget says that everything of the life is cleared up; what it used counts as ended when it was last seen alive.

@@ -337,6 +337,17 @@ func TestDamagedRecords(t *testing.T) {
 	if err := os.MkdirAll(l.path("lives", "damaged"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	lock := l.path("lives", "damaged", "lock")
+	if err := os.WriteFile(lock, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if dead, err := l.Dead(); len(dead) != 0 || err != nil {
+		t.Errorf("it may live on another machine: %v, %v", dead, err)
+	}
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(lock, long, long); err != nil {
+		t.Fatal(err)
+	}
 	dead, err := l.Dead()
 	if err != nil || len(dead) != 1 || dead[0].Here {
 		t.Errorf("got %v, %v", dead, err)
