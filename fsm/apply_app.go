@@ -23,7 +23,7 @@ func (t *txn) registerApplication(c *RegisterApplication) (any, *Refusal) {
 				return AppRegistered{AppID: a.ID, Duplicate: true}, nil
 			}
 			// With a fixed spark.driver.port the next driver can be there before anybody has missed the last one.
-			t.endApp(a, AppFailed, "its driver is gone without unregistering: another one registered from its address", in.Submitted, c.Retained)
+			t.endApp(vanished(a), AppFailed, "its driver is gone without unregistering: another one registered from its address", in.Submitted, c.Retained)
 		}
 	}
 	if a, ok := t.lateCopy(&in); ok {
@@ -120,8 +120,17 @@ func (t *txn) finishApplication(c *FinishApplication) (any, *Refusal) {
 	if c.State != AppFinished && c.State != AppFailed && c.State != AppKilled {
 		return nil, &Refusal{CodeInvalid, fmt.Sprintf("application %s cannot end in state %s", c.AppID, c.State)}
 	}
+	if c.Vanished {
+		a = vanished(a)
+	}
 	t.endApp(a, c.State, c.Message, c.At, c.Retained)
 	return nil, nil
+}
+
+func vanished(a *App) *App {
+	a = editApp(a)
+	a.Vanished = true
+	return a
 }
 
 // endApp is Master.removeApplication: its executors leave their workers, and the application goes to the completed ring.

@@ -118,7 +118,7 @@ var appStateOf = map[DriverState]AppState{DriverFinished: AppFinished, DriverKil
 func (t *txn) endAppsOf(d *Driver, s AppState, message string, at int64) {
 	for _, seq := range list(t.driverApps, driverAppPrefix(d.ID)) {
 		if a, ok := t.apps.Get(seqKey(seq)); ok {
-			t.endApp(a, s, message, at, keepAll)
+			t.endApp(vanished(a), s, message, at, keepAll)
 		}
 	}
 }

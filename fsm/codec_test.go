@@ -107,7 +107,7 @@ func commands() []Command {
 		&SuspectWorker{"w", "first", 2, "silent", 3, testDamping()}, &SetBrake{Brake{1, 2, 3, 4, true}},
 		&RecommissionWorker{"w", 3}, &DecommissionHosts{[]string{"HOST-w"}, 3},
 		&RegisterApplication{testApp(1), appIDs, 200},
-		&FinishApplication{"app-0000", AppFinished, "m", 5, 10, "driver", 1},
+		&FinishApplication{"app-0000", AppFinished, "m", 5, 10, "driver", 1, true},
 		&RequestExecutors{"app-0000", []Profile{{ID: 1, Target: 3, Resources: []ResourceAmount{{"gpu", 1}}}}},
 		&KillExecutors{"app-0000", []int{0, 7}, 3},
 		&ExecutorStateChanged{"app-0000", 0, ExecutorExited, "m", &exit, 3, 10, 200, "w"},

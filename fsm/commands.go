@@ -118,6 +118,7 @@ type FinishApplication struct {
 	// another one.
 	DriverHost string `cbor:"6,keyasint,omitempty"`
 	DriverPort int    `cbor:"7,keyasint,omitempty"`
+	Vanished   bool   `cbor:"8,keyasint,omitempty"` // see App
 }
 
 // RequestExecutors sets absolute targets (Master.handleRequestExecutors). Profiles not known yet are added.

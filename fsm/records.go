@@ -99,6 +99,8 @@ type App struct {
 	Running     int       `cbor:"22,keyasint,omitempty"` // executors in state RUNNING
 
 	DescriptionSum uint32 `cbor:"23,keyasint,omitempty"` // of an ended one, whose Description is not kept: lateCopy
+	// Vanished is set where it ended because its driver was gone: there is nobody to be told.
+	Vanished bool `cbor:"24,keyasint,omitempty"`
 }
 
 // CoresLeft is how many cores the application may still be given (ApplicationInfo.coresLeft).

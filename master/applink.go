@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"syscall"
 	"time"
 
@@ -274,7 +273,7 @@ const goneWithoutWord = "its driver is gone without unregistering"
 // registered from the same address since is not this one, and must not be stopped. Nor is one that is about to register
 // from the address of a driver that is gone: there is nobody to tell.
 func (l *appLink) tellEnd(line driverLine, final *fsm.App) {
-	if final.State == fsm.AppFinished || strings.HasPrefix(final.Message, goneWithoutWord) {
+	if final.State == fsm.AppFinished || final.Vanished {
 		return
 	}
 	if l.succeeded() {

@@ -149,7 +149,7 @@ func (x *drivers) link(a *fsm.App, takeover bool) *appLink {
 			if x.refusal != nil {
 				return x.refusal
 			}
-			return x.try(&fsm.FinishApplication{AppID: a.ID, State: fsm.AppFailed, Message: reason, At: now(), Retained: 10}, nil)
+			return x.try(endOfVanished(a, reason, 10), nil)
 		},
 	}
 }

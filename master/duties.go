@@ -216,11 +216,14 @@ func (d *duties) plan(s *fsm.State, excluded func(string) bool) *fsm.ApplyPlan {
 
 // loseDriver commits the end of an application whose driver is gone.
 func (d *duties) loseDriver(ctx context.Context, a *fsm.App, reason string) error {
-	_, err := proposeHere[none](ctx, d.m, &fsm.FinishApplication{
-		AppID: a.ID, State: fsm.AppFailed, Message: reason, At: now(), Retained: d.m.cfg.Spark.RetainedApplications,
-		DriverHost: a.DriverHost, DriverPort: a.DriverPort,
-	})
+	_, err := proposeHere[none](ctx, d.m, endOfVanished(a, reason, d.m.cfg.Spark.RetainedApplications))
 	return err
+}
+
+func endOfVanished(a *fsm.App, reason string, retained int) *fsm.FinishApplication {
+	return &fsm.FinishApplication{
+		AppID: a.ID, State: fsm.AppFailed, Message: reason, At: now(), Retained: retained, DriverHost: a.DriverHost, DriverPort: a.DriverPort, Vanished: true,
+	}
 }
 
 func (d *duties) newLink(a *fsm.App, takeover bool) *appLink {
