@@ -39,7 +39,7 @@ var load = sync.OnceValue(func() []*Table {
 		tables = append(tables, t)
 	}
 	slices.SortFunc(tables, func(a, b *Table) int {
-		return cmp.Or(compareVersions(a.newest().Version, b.newest().Version), cmp.Compare(a.scala, b.scala))
+		return cmp.Or(CompareVersions(a.newest().Version, b.newest().Version), cmp.Compare(a.scala, b.scala))
 	})
 	return tables
 })

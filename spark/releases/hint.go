@@ -54,7 +54,7 @@ func ModuleOptions(label string) []string {
 			continue
 		}
 		for _, r := range t.releases {
-			if (feature == "" || minor(r.Version) == feature) && (found.Version == "" || compareVersions(r.Version, found.Version) > 0) {
+			if (feature == "" || minor(r.Version) == feature) && (found.Version == "" || CompareVersions(r.Version, found.Version) > 0) {
 				found = r
 			}
 		}

@@ -52,7 +52,7 @@ func (r rank) better(o rank) bool {
 	case r.options != o.options:
 		return r.options > o.options
 	}
-	return compareVersions(r.version, o.version) > 0
+	return CompareVersions(r.version, o.version) > 0
 }
 
 func (app App) rank(h Home) (rank, bool) {

@@ -33,7 +33,7 @@ func Merge(tables []*Table, t *Table) (merged []*Table, note string) {
 }
 
 func (t *Table) withReleases(releases []Release) *Table {
-	slices.SortFunc(releases, func(a, b Release) int { return compareVersions(a.Version, b.Version) })
+	slices.SortFunc(releases, func(a, b Release) int { return CompareVersions(a.Version, b.Version) })
 	return &Table{build: t.build, scala: t.scala, releases: releases, classes: t.classes}
 }
 
@@ -102,6 +102,6 @@ func sameClass(a, b *javaser.ClassDesc) bool { return reflect.DeepEqual(newRow(a
 
 // FileName is the name of the table's file.
 func (t *Table) FileName() string {
-	oldest := slices.MinFunc(t.releases, func(a, b Release) int { return compareVersions(a.Version, b.Version) })
+	oldest := slices.MinFunc(t.releases, func(a, b Release) int { return CompareVersions(a.Version, b.Version) })
 	return fmt.Sprintf("spark-%s_%s%s", oldest.Version, t.scala, TableSuffix)
 }

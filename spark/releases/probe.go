@@ -73,7 +73,7 @@ func WriteAnswer(asked, probe int64) string {
 func (b Build) Guess() (probe int64) {
 	version := ""
 	for _, x := range b.Alternatives() {
-		if t, ok := ForBuild(x); ok && (version == "" || compareVersions(t.newest().Version, version) > 0) {
+		if t, ok := ForBuild(x); ok && (version == "" || CompareVersions(t.newest().Version, version) > 0) {
 			version, probe = t.newest().Version, t.newest().ProbeSUID
 		}
 	}

@@ -103,8 +103,8 @@ func TestCompareVersions(t *testing.T) {
 	ordered := []string{"", "3.4.4", "3.5", "3.5.0", "3.5.7", "3.5.10", "3.10.0", "4.0.0-SNAPSHOT", "4.0.0-preview2", "4.0.0", "4.0.0.1"}
 	for i, a := range ordered {
 		for j, b := range ordered {
-			if got := compareVersions(a, b); (got < 0) != (i < j) || (got > 0) != (i > j) {
-				t.Errorf("compareVersions(%q, %q) = %d", a, b, got)
+			if got := CompareVersions(a, b); (got < 0) != (i < j) || (got > 0) != (i > j) {
+				t.Errorf("CompareVersions(%q, %q) = %d", a, b, got)
 			}
 		}
 	}

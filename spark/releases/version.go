@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// compareVersions orders Spark versions: numbers by value, and "4.4.0-SNAPSHOT" (or any suffix) before "4.4.0".
-func compareVersions(a, b string) int {
+// CompareVersions orders Spark versions: numbers by value, and "4.4.0-SNAPSHOT" (or any suffix) before "4.4.0".
+func CompareVersions(a, b string) int {
 	numsA, suffixA, _ := strings.Cut(a, "-")
 	numsB, suffixB, _ := strings.Cut(b, "-")
 	partsA, partsB := strings.Split(numsA, "."), strings.Split(numsB, ".")
