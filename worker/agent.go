@@ -27,6 +27,7 @@ type Config struct {
 	Masters []string // host:port of the masters' Spark ports, see ParseMasterURL
 	Homes   []string // Spark homes; at least one
 	DataDir string   // keeps the worker's id over restarts; "" = nothing is kept
+	Drained bool     // it begins drained, see Worker.Decommission
 	Spark   config.Worker
 	Env     config.Env
 	// GossipKey, where the cluster has one; without it gossip works on loopback only.
@@ -50,13 +51,13 @@ type Worker struct {
 	drivers   *Drivers
 	lease     *lease
 	upkeep
-	ui       *UI
-	gossip   *membership.Gossip
-	session  *session
-	outbox   *outbox
-	fence    fence
-	draining atomic.Bool
-	leaving  atomic.Bool // it says goodbye: no session is opened any more
+	ui      *UI
+	gossip  *membership.Gossip
+	session *session
+	outbox  *outbox
+	fence   fence
+	drain   drain
+	leaving atomic.Bool // it says goodbye: no session is opened any more
 
 	mu      sync.Mutex
 	welcome *clusterpb.Welcome // of the present session; nil between two
@@ -73,6 +74,9 @@ type Worker struct {
 func Open(ctx context.Context, cfg Config) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, log: cmp.Or(cfg.Logger, slog.Default()), incarnation: rand.Text(), outbox: newOutbox(), failed: make(chan error, 1),
+	}
+	if cfg.Drained {
+		w.drain.wish()
 	}
 	w.close = sync.OnceValue(w.closeAll)
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
@@ -265,6 +269,7 @@ func (w *Worker) once(addr string) (opened bool, err error) {
 		opened = true
 		w.mu.Lock()
 		w.welcome, w.over = welcome, over
+		w.drain.welcomed()
 		w.mu.Unlock()
 		w.log.Info("session open", "leader", welcome.GetLeaderId(), "master", welcome.GetMasterUrl(), "term", term)
 	})

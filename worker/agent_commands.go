@@ -19,10 +19,11 @@ var _ commands = (*agent)(nil)
 
 func (a *agent) hello() *clusterpb.Hello {
 	w := (*Worker)(a)
+	drained, wished := w.drain.hello()
 	h := &clusterpb.Hello{
 		Id: w.id, Incarnation: w.incarnation, Host: w.cfg.Spark.Host, Port: int32(w.port), Cores: int32(w.cfg.Spark.Cores),
 		MemoryMb: int32(min(w.cfg.Spark.MemoryMiB, math.MaxInt32)), WebUiUrl: w.executors.cfg.Identity.WebUIURL(),
-		Resources: map[string]*clusterpb.Addresses{}, SeenTerm: w.fence.seen(), Decommissioned: w.draining.Load(),
+		Resources: map[string]*clusterpb.Addresses{}, SeenTerm: w.fence.seen(), Decommissioned: drained, DecommissionAsked: wished,
 		Applications: w.executors.Applications(), DriverLeaseMs: w.leasePromise().Milliseconds(),
 	}
 	for _, home := range w.homes.List() {
@@ -66,6 +67,9 @@ func reportMessage(r Report) *clusterpb.ExecutorReport {
 
 // launch starts an executor. What cannot be started is reported FAILED with the reason, as Spark's Worker does.
 func (a *agent) launch(l *clusterpb.LaunchExecutor) {
+	if a.refuses(l) {
+		return
+	}
 	w := (*Worker)(a)
 	spec, err := w.spec(l)
 	if err != nil {
@@ -91,7 +95,7 @@ func (w *Worker) spec(l *clusterpb.LaunchExecutor) (ExecutorSpec, error) {
 		AppID: l.GetAppId(), ExecID: int(l.GetExecutorId()), ProfileID: int(l.GetResourceProfileId()), Cores: int(l.GetCores()),
 		MemoryMiB: int(l.GetMemoryMb()), SparkHome: home.Dir, Resources: map[string][]string{},
 		Command: commandOf(d.Command),
-		App: AppDescription{Name: d.Name, User: d.User, UIURL: d.AppUIURL},
+		App:     AppDescription{Name: d.Name, User: d.User, UIURL: d.AppUIURL},
 	}
 	if d.MaxCores != nil {
 		spec.App.MaxCores = *d.MaxCores
@@ -127,13 +131,6 @@ func (a *agent) acknowledged(m *clusterpb.ExecutorAck) {
 	w := (*Worker)(a)
 	if s := m.GetState(); s != clusterpb.ExecutorState_EXECUTOR_STATE_RUNNING && s != clusterpb.ExecutorState_EXECUTOR_STATE_LAUNCHING {
 		w.executors.Ack(m.GetAppId(), int(m.GetExecutorId()))
-	}
-}
-
-// decommission: nothing new comes, by the master's own rule; what runs goes on until its driver lets it go.
-func (a *agent) decommission() {
-	if (*Worker)(a).draining.CompareAndSwap(false, true) {
-		a.log.Info("decommissioned: no new executors will come")
 	}
 }
 

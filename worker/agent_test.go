@@ -188,20 +188,6 @@ func TestAckOfRunningKeepsTheEnd(t *testing.T) {
 	}
 }
 
-func TestDecommissionIsRemembered(t *testing.T) {
-	t.Parallel()
-	s := make(seen, 100)
-	lead := startLeader(t, func(x *served) error {
-		s <- fmt.Sprint("decommissioned ", x.hello.GetDecommissioned())
-		x.welcome(1)
-		x.send(1, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Decommission{Decommission: &clusterpb.DecommissionWorker{}}})
-		return status.Error(codes.Unavailable, "dies")
-	})
-	agentOf(t, "exit 0", startCluster(t, lead.addr))
-	s.want(t, "decommissioned false")
-	s.want(t, "decommissioned true")
-}
-
 func TestRefusedWorkerGivesUpUnlessItRunsSomething(t *testing.T) {
 	t.Parallel()
 	var refuse atomic.Bool

@@ -34,6 +34,7 @@ type commands interface {
 	applicationFinished(appID string)
 	acknowledged(a *clusterpb.ExecutorAck)
 	decommission()
+	recommission()
 	launchDriver(l *clusterpb.LaunchDriver)
 	killDriver(runID string)
 	driverAcknowledged(runID string)
@@ -164,6 +165,8 @@ func (s *session) receive(stream clientStream) error {
 			s.lease.acknowledged(m.HeartbeatAck.GetSequence())
 		case *clusterpb.MasterMessage_Decommission:
 			s.do.decommission()
+		case *clusterpb.MasterMessage_Recommission:
+			s.do.recommission()
 		}
 	}
 }

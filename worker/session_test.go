@@ -109,6 +109,7 @@ func (o *obeyed) kill(k *clusterpb.KillExecutor)         { o.note("kill " + k.Ge
 func (o *obeyed) applicationFinished(appID string)       { o.note("finished " + appID) }
 func (o *obeyed) acknowledged(a *clusterpb.ExecutorAck)  { o.note("ack " + a.GetAppId()) }
 func (o *obeyed) decommission()                          { o.note("decommission") }
+func (o *obeyed) recommission()                          { o.note("recommission") }
 func (o *obeyed) launchDriver(l *clusterpb.LaunchDriver) { o.note("launch " + l.GetRunId()) }
 func (o *obeyed) killDriver(runID string)                { o.note("kill " + runID) }
 func (o *obeyed) driverAcknowledged(runID string)        { o.note("ack " + runID) }
@@ -138,6 +139,7 @@ func TestSessionObeysItsLeader(t *testing.T) {
 		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_KillExecutor{KillExecutor: &clusterpb.KillExecutor{AppId: "b"}}})
 		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_ApplicationFinished{ApplicationFinished: &clusterpb.ApplicationFinished{AppId: "c"}}})
 		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Decommission{Decommission: &clusterpb.DecommissionWorker{}}})
+		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Recommission{Recommission: &clusterpb.RecommissionWorker{}}})
 		s.send(3, &clusterpb.MasterMessage{}) // of a newer release
 		s.ack(3, &clusterpb.ExecutorReport{AppId: "d"})
 		s.send(3, &clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_LaunchDriver{LaunchDriver: &clusterpb.LaunchDriver{RunId: "e"}}})
@@ -162,7 +164,7 @@ func TestSessionObeysItsLeader(t *testing.T) {
 	if status.Code(err) != codes.Aborted || !strings.Contains(err.Error(), l.addr) {
 		t.Errorf("it ended by %v", err)
 	}
-	if want := "launch a, kill b, finished c, decommission, ack d, launch e, kill f, ack g"; did.all() != want || term != 3 || s.fence.seen() != 3 {
+	if want := "launch a, kill b, finished c, decommission, recommission, ack d, launch e, kill f, ack g"; did.all() != want || term != 3 || s.fence.seen() != 3 {
 		t.Errorf("did %s in term %d", did.all(), term)
 	}
 	<-beats

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -116,9 +117,16 @@ func setUpLogging(c *cli.Context) error {
 	return nil
 }
 
-// stopSignals gives a context that ends at SIGTERM, SIGINT or SIGHUP. A second signal ends the process at once.
-func stopSignals(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+// stopSignals gives a context that ends at SIGTERM, SIGINT or SIGHUP, but for those that mean something else. A second
+// signal ends the process at once.
+func stopSignals(ctx context.Context, but ...syscall.Signal) (context.Context, context.CancelFunc) {
+	var sigs []os.Signal
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		if !slices.Contains(but, s) {
+			sigs = append(sigs, s)
+		}
+	}
+	ctx, stop := signal.NotifyContext(ctx, sigs...)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

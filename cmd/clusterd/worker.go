@@ -16,7 +16,9 @@ func workerCommand() *cli.Command {
 		Usage:     "run a worker",
 		ArgsUsage: "spark://HOST:PORT[,HOST:PORT...]",
 		Description: "It registers with the leader of the masters named, through any of them, and runs executors of every\n" +
-			"Spark release whose home it is given. Executors go on while no master is there. They end with the worker.",
+			"Spark release whose home it is given. Executors go on while no master is there. They end with the worker.\n\n" +
+			"SIGPWR (spark.worker.decommission.signal) drains it where spark.decommission.enabled is set: it takes no new\n" +
+			"work, and the drivers of what runs let go of it. A restart ends that, unless it is with --drained.",
 		HideHelpCommand: true,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "id", Usage: "`NAME` of this worker (default: worker-<time>-<host>-<port>, kept in --data-dir)"},
@@ -29,6 +31,7 @@ func workerCommand() *cli.Command {
 			&cli.StringFlag{Name: "memory", Aliases: []string{"m"}, Usage: "`MEMORY` to offer, as 8g or 512m (SPARK_WORKER_MEMORY; default: all but 1 GiB)"},
 			&cli.StringFlag{Name: "work-dir", Aliases: []string{"d"}, Usage: "`DIR` of the executors' folders (SPARK_WORKER_DIR; default: $SPARK_HOME/work)"},
 			&cli.StringFlag{Name: "spark-home", Usage: "Spark homes, `DIR[,DIR...]` (SPARK_HOME): distributions or folders of installed pyspark packages"},
+			&cli.BoolFlag{Name: "drained", Usage: "begin drained: take no work until it is recommissioned (clusterctl worker undrain)"},
 			&cli.StringFlag{Name: "properties-file", Usage: "spark.* settings from `FILE` (default: conf/spark-defaults.conf)"},
 		}, gossipFlags()...),
 		Action: runWorker,
@@ -40,12 +43,14 @@ func runWorker(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := stopSignals(c.Context)
+	draining := drainSignal(cfg.Spark)
+	ctx, stop := stopSignals(c.Context, draining)
 	defer stop()
 	w, err := worker.Open(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
+	drainOn(ctx, draining, cfg.Spark.DecommissionEnabled, w.Decommission)
 	slog.Info("worker ready", "id", w.ID(), "port", w.Port(), "webui", w.WebUIPort())
 	select {
 	case <-ctx.Done():
@@ -87,7 +92,7 @@ func workerConfig(c *cli.Context) (worker.Config, error) {
 		homes = splitList(os.Getenv("SPARK_HOME"))
 	}
 	return worker.Config{
-		ID: c.String("id"), Bind: c.String("bind"), Masters: masters, Homes: homes, DataDir: c.String("data-dir"), Spark: spark, Env: env,
+		ID: c.String("id"), Bind: c.String("bind"), Masters: masters, Homes: homes, DataDir: c.String("data-dir"), Drained: c.Bool("drained"), Spark: spark, Env: env,
 		GossipKey: key, GossipProfile: c.String("profile"), Logger: slog.Default(),
 	}, nil
 }
