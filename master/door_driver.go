@@ -45,7 +45,7 @@ func (d *door) queueDriver(ctx context.Context, p *rpcenv.Peer, in *messages.Dri
 	}
 	label, table, err := d.labelOfClient(ctx, p, build, in.Command)
 	if err != nil {
-		return "", err
+		return "", failed(err)
 	}
 	driver := *in
 	driver.Tree = nil

@@ -204,7 +204,7 @@ func (m *Master) serve(p *ports) {
 
 func (m *Master) servePages(ln net.Listener, h http.Handler) {
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, // spark.ui.requestHeaderSize
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, // spark.ui.requestHeaderSize
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
 	}
 	m.pages = append(m.pages, s)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/raftnode"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/web"
@@ -36,10 +37,10 @@ func (s submissions) bounded(ctx context.Context) (context.Context, context.Canc
 	return context.WithTimeoutCause(ctx, cmp.Or(s.m.cfg.submissionHold, submissionHold), submission.ErrUnavailable)
 }
 
-// failed sorts the errors of a request: what the state machine refused is final, everything else may go better on
-// another master or later.
+// failed sorts the errors of a request: what the state machine refused, or no log takes, is final; everything else may go
+// better on another master or later.
 func failed(err error) error {
-	if err == nil || fsm.RefusalCode(err) != fsm.CodeOK || errors.Is(err, submission.ErrUnavailable) {
+	if err == nil || fsm.RefusalCode(err) != fsm.CodeOK || errors.Is(err, raftnode.ErrCommandTooLarge) || errors.Is(err, submission.ErrUnavailable) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", submission.ErrUnavailable, err)
