@@ -65,6 +65,17 @@ func refused(t *testing.T, f *Fetcher, resource string, properties map[string]st
 	return err
 }
 
+// refusedSoon is refused for a server that says no more: it takes the time of short, and so does not hold others up.
+func refusedSoon(t *testing.T, f *Fetcher, resource string, words ...string) {
+	t.Helper()
+	t.Run(words[0], func(t *testing.T) {
+		t.Parallel()
+		if err := refused(t, f, resource, short, words...); !errors.Is(err, ErrSilent) {
+			t.Errorf("%v is no silence", err)
+		}
+	})
+}
+
 func entries(t *testing.T, dir string) []os.DirEntry {
 	t.Helper()
 	left, err := os.ReadDir(dir)

@@ -25,7 +25,8 @@ func openHDFS(_ context.Context, r *request) (src source, err error) {
 	if err != nil {
 		return source{}, err
 	}
-	options, err := hdfsOptions(conf, r)
+	data := &dataLines{lines: r.lines}
+	options, err := hdfsOptions(conf, r, data)
 	if err != nil {
 		return source{}, err
 	}
@@ -42,10 +43,10 @@ func openHDFS(_ context.Context, r *request) (src source, err error) {
 		client.Close()
 		return source{}, hdfsError(err, r.lines)
 	}
-	return source{body: &hdfsFile{file: file, client: client, lines: r.lines}, size: file.Stat().Size()}, nil
+	return source{body: &hdfsFile{file: file, client: client, data: data}, size: file.Stat().Size()}, nil
 }
 
-func hdfsOptions(conf hadoop, r *request) (hdfs.ClientOptions, error) {
+func hdfsOptions(conf hadoop, r *request, data *dataLines) (hdfs.ClientOptions, error) {
 	known := hadoopconf.HadoopConf{}
 	for _, key := range []string{
 		"dfs.client.use.datanode.hostname", "hadoop.security.authentication", "dfs.namenode.kerberos.principal",
@@ -71,7 +72,7 @@ func hdfsOptions(conf hadoop, r *request) (hdfs.ClientOptions, error) {
 		}
 		return &namenodeLine{Conn: conn}, nil
 	}
-	options.DatanodeDialFunc = r.lines.dial
+	options.DatanodeDialFunc = data.dial
 	return options, nil
 }
 
@@ -125,19 +126,28 @@ func (h hadoop) user() (string, error) {
 type hdfsFile struct {
 	file   *hdfs.FileReader
 	client *hdfs.Client
-	lines  *lines
+	data   *dataLines
 }
+
+// checkedRead is how much is read at once: less than the 512 bytes that a checksum is of (dfs.bytes-per-checksum), more
+// than half of them. With more the library gives away bytes that do not fit their checksum, and reads on behind them.
+// With less, a block's last bytes take another connection.
+const checkedRead = 511
 
 func (f *hdfsFile) Read(b []byte) (n int, err error) {
 	defer recovered(&err)
-	if n, err = f.file.Read(b); err != nil && err != io.EOF {
-		err = hdfsError(err, f.lines)
+	n, err = f.file.Read(b[:min(len(b), checkedRead)])
+	if n > 0 {
+		f.data.moved()
+	}
+	if err != nil && err != io.EOF {
+		err = hdfsError(err, f.data.lines)
 	}
 	return n, err
 }
 
 func (f *hdfsFile) Close() error {
-	f.lines.end() // a renewal of leases under way would hold the client up; and not every DataNode's line is closed
+	f.data.lines.end() // a renewal of leases under way would hold the client up; and not every DataNode's line is closed
 	return errors.Join(f.file.Close(), ignoreClosed(f.client.Close()))
 }
 

@@ -1,8 +1,11 @@
 package fetch
 
 import (
+	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 )
 
@@ -44,4 +47,50 @@ func (l *namenodeLine) Read(b []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// maxDataLines is how many connections to DataNodes may bring nothing, one after the other. The library takes one that is
+// closed within a block for the block's end, and asks for the rest of it again, without an end.
+const maxDataLines = 12
+
+// dataLines are a file's connections to DataNodes. They are used by one goroutine.
+type dataLines struct {
+	*lines
+	inVain int
+}
+
+func (d *dataLines) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if d.inVain++; d.inVain > maxDataLines {
+		return nil, fmt.Errorf("the DataNodes, %s among them, end the connection within a block: %w", address, io.ErrUnexpectedEOF)
+	}
+	conn, err := d.lines.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &buffered{Conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}, nil
+}
+
+// moved says that bytes of the file came.
+func (d *dataLines) moved() { d.inVain = 0 }
+
+// buffered saves the library's many small reads, and looks at the length of a DataNode's first message, for which the
+// library would make a buffer.
+type buffered struct {
+	net.Conn
+	in   *bufio.Reader
+	seen bool
+}
+
+// maxDatanodeMessage bounds what comes before a block: a status, and how checksums are made.
+const maxDatanodeMessage = 1 << 20
+
+func (b *buffered) Read(p []byte) (int, error) {
+	if !b.seen {
+		b.seen = true
+		head, _ := b.in.Peek(binary.MaxVarintLen32) // what is wrong comes again with Read
+		if n, _ := binary.Uvarint(head); n > maxDatanodeMessage {
+			return 0, fmt.Errorf("%w of a DataNode: a message of %d bytes", ErrProtocol, n)
+		}
+	}
+	return b.in.Read(p)
 }

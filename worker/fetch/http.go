@@ -38,7 +38,7 @@ func openHTTP(ctx context.Context, r *request) (source, error) {
 // transport is for one fetch. It takes bytes as they are: a server that compresses on its way gives no length to check.
 func (r *request) transport() *http.Transport {
 	return &http.Transport{
-		DialContext: r.lines.dial, Proxy: proxy, DisableKeepAlives: true, DisableCompression: true,
+		DialContext: r.lines.dialAgain, Proxy: proxy, DisableKeepAlives: true, DisableCompression: true,
 		TLSClientConfig: &tls.Config{RootCAs: r.cfg.RootCAs, MinVersion: tls.VersionTLS12}, MaxResponseHeaderBytes: 1 << 20,
 	}
 }

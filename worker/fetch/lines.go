@@ -22,6 +22,7 @@ type lines struct {
 	open  []net.Conn
 	ended bool
 	last  error // of the last dial that failed: libraries that keep only its text are common
+	mute  bool  // a peer was silent for so long
 }
 
 func newLines(ctx context.Context, dialer func(context.Context, string, string) (net.Conn, error), idle time.Duration) *lines {
@@ -42,6 +43,7 @@ func (l *lines) dial(_ context.Context, network, address string) (net.Conn, erro
 	defer l.mu.Unlock()
 	if err != nil {
 		l.last = err
+		l.mute = l.mute || errors.Is(err, ErrSilent)
 		return nil, err
 	}
 	if l.ended {
@@ -49,7 +51,18 @@ func (l *lines) dial(_ context.Context, network, address string) (net.Conn, erro
 		return nil, net.ErrClosed
 	}
 	l.open = append(l.open, conn)
-	return &line{Conn: conn, idle: l.idle}, nil
+	return &line{Conn: conn, lines: l}, nil
+}
+
+// dialAgain is dial for a library that tries a server again and again: not one that was silent.
+func (l *lines) dialAgain(ctx context.Context, network, address string) (net.Conn, error) {
+	l.mu.Lock()
+	mute := l.mute
+	l.mu.Unlock()
+	if mute {
+		return nil, fmt.Errorf("%w for %s", ErrSilent, l.idle)
+	}
+	return l.dial(ctx, network, address)
 }
 
 func (l *lines) end() {
@@ -78,24 +91,27 @@ func (l *lines) lastFailure() error {
 // line is a connection that gives up a silent peer. Deadlines of libraries would stand in for ours, and are not set.
 type line struct {
 	net.Conn
-	idle time.Duration
+	lines *lines
 }
 
 func (l *line) Read(b []byte) (int, error) {
-	_ = l.Conn.SetReadDeadline(time.Now().Add(l.idle)) // fails on a closed connection only, as the read will
+	_ = l.Conn.SetReadDeadline(time.Now().Add(l.lines.idle)) // fails on a closed connection only, as the read will
 	n, err := l.Conn.Read(b)
 	return n, l.named(err)
 }
 
 func (l *line) Write(b []byte) (int, error) {
-	_ = l.Conn.SetWriteDeadline(time.Now().Add(l.idle))
+	_ = l.Conn.SetWriteDeadline(time.Now().Add(l.lines.idle))
 	n, err := l.Conn.Write(b)
 	return n, l.named(err)
 }
 
 func (l *line) named(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w for %s", ErrSilent, l.idle)
+		l.lines.mu.Lock()
+		l.lines.mute = true
+		l.lines.mu.Unlock()
+		return fmt.Errorf("%w for %s", ErrSilent, l.lines.idle)
 	}
 	return err
 }

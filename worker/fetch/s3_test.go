@@ -154,9 +154,9 @@ func TestS3BadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent, _ := endless(t, "")
-	impatient := withKeys("http://"+silent, "endpoint.region", "us-east-1")
-	impatient["spark.files.fetchTimeout"] = "1s"
-	refused(t, f, "s3a://jars/x.jar", impatient, "silent for 1s")
+	p := withKeys("http://"+silent, "endpoint.region", "us-east-1")
+	p["spark.files.fetchTimeout"] = "1s"
+	refused(t, f, "s3a://jars/x.jar", p, "silent for 1s")
 }
 
 // spoilt serves big.jar as a broken server would; the rest as it is.
