@@ -41,6 +41,7 @@ type Worker struct {
 	RetainedExecutors      int
 	RetainedDrivers        int
 	Cleanup                Cleanup
+	Shuffle                Shuffle
 	DriverTerminateTimeout time.Duration
 	DriverLease            time.Duration // spark.firesteel.worker.driverLease
 	DriverMaxBackOff       time.Duration // spark.firesteel.worker.driverMaxBackOff
@@ -69,6 +70,16 @@ type Cleanup struct {
 	// DiskHigh is the used share of the disk from which on things are removed before their time, DiskLow the one at which
 	// that ends (.diskHighWatermark 0.9, .diskLowWatermark 0.8); 1 for DiskHigh is only a disk that is wholly full.
 	DiskHigh, DiskLow float64
+}
+
+// Shuffle holds what a worker needs of spark.shuffle.service.*; the service itself reads the rest.
+type Shuffle struct {
+	Enabled bool
+	Port    int    // 7337
+	Home    string // spark.firesteel.worker.shuffle.service.sparkHome: its Spark home; "" for the newest of the worker's
+	// Cleanup: delete what ended executors left and the service does not serve (spark.storage.cleanupFilesAfterExecutorExit,
+	// true); FetchRDD: it serves cached blocks (spark.shuffle.service.fetch.rdd.enabled).
+	Cleanup, FetchRDD bool
 }
 
 // Log rolling strategies (spark.executor.logs.rolling.strategy).
@@ -116,6 +127,7 @@ func LoadWorker(flags WorkerFlags, env Env) (Worker, error) {
 	w.capacity(r, flags, env)
 	w.directories(r, flags, env)
 	w.upkeep(r)
+	w.shuffle(r)
 	w.Logs = r.logRolling()
 	w.ResourcesFile = r.str("", "spark.worker.resourcesFile")
 	w.Resources = r.resourceRequests()
@@ -212,6 +224,20 @@ func (w *Worker) upkeep(r *reader) {
 	w.StateSyncMaxAttempts = r.atLeast(1, 5, "The value should be positive.", "spark.worker.executorStateSync.maxAttempts")
 	w.DecommissionEnabled = r.boolean(false, keyDecommission)
 	w.DecommissionSignal = strings.TrimPrefix(strings.ToUpper(r.str("PWR", "spark.worker.decommission.signal")), "SIG")
+}
+
+func (w *Worker) shuffle(r *reader) {
+	const key = "spark.shuffle.service.enabled"
+	w.Shuffle = Shuffle{
+		Enabled:  r.boolean(false, key),
+		Port:     r.confPort("spark.shuffle.service.port", 7337),
+		Home:     r.str("", "spark.firesteel.worker.shuffle.service.sparkHome"),
+		Cleanup:  r.boolean(true, "spark.storage.cleanupFilesAfterExecutorExit"),
+		FetchRDD: r.boolean(false, "spark.shuffle.service.fetch.rdd.enabled"),
+	}
+	if w.Shuffle.Enabled && w.Shuffle.Port == 0 {
+		r.refuse("spark.shuffle.service.port", "0", "The value should be the port that applications are told.")
+	}
 }
 
 const (

@@ -132,6 +132,7 @@ func (w *Worker) open(ctx context.Context) error {
 		WorkDir: w.cfg.Spark.WorkDir, LocalDirs: w.cfg.Spark.LocalDirs, Identity: identity, Env: w.cfg.Env, Redaction: w.cfg.Spark.Redaction,
 		AuthSecret: w.cfg.Spark.AuthSecret, Retained: w.cfg.Spark.RetainedExecutors, OnReport: w.report, Logger: w.log,
 		Logs: w.cfg.Spark.Logs, NodeSSL: w.cfg.Spark.NodeSSL, Life: w.life, Guard: w.guard,
+		Blocks: BlockCleanup{Clean: w.cfg.Spark.Shuffle.Enabled && w.cfg.Spark.Shuffle.Cleanup, KeepRDD: w.cfg.Spark.Shuffle.FetchRDD},
 	}); err != nil {
 		return errors.Join(err, pages.Close())
 	}
@@ -148,6 +149,9 @@ func (w *Worker) open(ctx context.Context) error {
 	w.ui, err = NewUI(UIConfig{Listener: pages, WorkDir: w.cfg.Spark.WorkDir, Status: w.Status, Redaction: w.cfg.Spark.Redaction, Logger: w.log})
 	if err != nil {
 		return errors.Join(err, pages.Close())
+	}
+	if err := w.startShuffleService(ctx); err != nil {
+		return err
 	}
 	w.session = &session{log: w.log, do: (*agent)(w), fence: &w.fence, outbox: w.outbox, lease: w.lease}
 	return nil
@@ -171,6 +175,9 @@ func (w *Worker) closeAll() error {
 	var errs []error
 	if w.drivers != nil {
 		w.drivers.Close()
+	}
+	if w.shuffle != nil {
+		w.shuffle.Close()
 	}
 	if w.executors != nil {
 		errs = append(errs, w.executors.Close())

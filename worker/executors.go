@@ -33,6 +33,7 @@ type ExecutorsConfig struct {
 	NodeSSL    map[string]string
 	Logs       config.LogRolling // zero: logs are never rolled
 	KillGrace  time.Duration     // between SIGTERM and SIGKILL, default 10 s
+	Blocks     BlockCleanup      // zero: block files stay until the application ends
 	// Life records what is made in the work directory, and the scratch roots; nil for no records. Guard is told of every
 	// process; nil for none.
 	Life  *workdir.Life
@@ -46,6 +47,12 @@ type ExecutorsConfig struct {
 	// for it) and must not call Start. Required.
 	OnReport func(Report)
 	Logger   *slog.Logger // default slog.Default()
+}
+
+// BlockCleanup says what becomes of block files that ended executors left, where a shuffle service serves some of them.
+type BlockCleanup struct {
+	Clean   bool // delete those that it does not serve
+	KeepRDD bool // it serves cached blocks, too
 }
 
 // Executors runs the executors of one worker. It launches an id at most once,
@@ -209,6 +216,7 @@ func (e *Executors) reportAgain(ent *entry) {
 // ended takes an executor off the running count after its final report.
 func (e *Executors) ended(ent *entry) {
 	e.freeIfDone(ent.info.Spec.AppID)
+	e.cleanBlocks(ent.info.Spec.AppID)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.running--; e.running == 0 {

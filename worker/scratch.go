@@ -120,6 +120,22 @@ func (s *scratch) owners() []string {
 	return slices.Sorted(maps.Keys(s.apps))
 }
 
+// of gives the application's directories, if they are made.
+func (s *scratch) of(appID string) []string {
+	s.mu.Lock()
+	app := s.apps[appID]
+	s.mu.Unlock()
+	if app == nil {
+		return nil
+	}
+	select {
+	case <-app.made:
+		return app.dirs
+	default:
+		return nil
+	}
+}
+
 // take forgets the application's directories and hands them over for removal. It never waits for the disk.
 func (s *scratch) take(appID string) []string {
 	s.mu.Lock()

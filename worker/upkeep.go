@@ -3,11 +3,14 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/worker/guard"
 	"github.com/firesteel/firesteel/worker/workdir"
 )
@@ -16,6 +19,8 @@ import (
 type upkeep struct {
 	guard *guard.Guard
 	life  *workdir.Life // nil where the work directory cannot keep records
+	// shuffle is nil without spark.shuffle.service.enabled.
+	shuffle *ShuffleService
 }
 
 // beginUpkeep begins this life of the worker, and ends what an earlier one left running.
@@ -113,6 +118,38 @@ func (w *Worker) keepTouching() {
 
 // uses tells whether an application or driver lives on this worker.
 func (w *Worker) uses(name string) bool { return w.executors.keeps(name) || w.drivers.runs(name) }
+
+// startShuffleService does so if the worker is to have one. It comes after the executors' directories and before the worker
+// registers.
+func (w *Worker) startShuffleService(ctx context.Context) error {
+	settings := w.cfg.Spark.Shuffle
+	if !settings.Enabled {
+		return nil
+	}
+	home, err := w.homes.shuffleHome(settings.Home)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrShuffleService, err)
+	}
+	properties := map[string]string{}
+	for _, key := range w.cfg.Spark.Conf.Keys() {
+		properties[key], _ = w.cfg.Spark.Conf.Raw(key)
+	}
+	w.shuffle, err = StartShuffleService(ctx, ShuffleConfig{
+		Settings: settings, Home: home, Host: w.cfg.Spark.Host, Env: w.cfg.Env, Properties: properties, AuthSecret: w.cfg.Spark.AuthSecret,
+		Dir: w.executors.dirs.roots[0], Spawner: w.executors.spawner, Logger: w.log,
+	})
+	return err
+}
+
+// shuffleHome gives the home that the shuffle service is of: the one that was chosen, else the newest, which serves older
+// executors, too.
+func (h *Homes) shuffleHome(chosen string) (string, error) {
+	if chosen != "" {
+		home, err := inspect(chosen)
+		return home.Dir, err
+	}
+	return slices.MaxFunc(h.list, func(a, b releases.Home) int { return releases.CompareVersions(a.Version, b.Version) }).Dir, nil
+}
 
 // close ends this life. Everything that it ran and made has been ended and removed by then.
 func (u *upkeep) close() error {
