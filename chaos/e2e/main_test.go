@@ -15,6 +15,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/cluster"
 	"github.com/firesteel/firesteel/chaos/diskfault"
 	"github.com/firesteel/firesteel/chaos/proc"
+	"github.com/firesteel/firesteel/chaos/puppet"
 	"github.com/firesteel/firesteel/chaos/spark"
 )
 
@@ -29,10 +30,13 @@ var suite struct {
 const (
 	workers        = 2
 	coresPerWorker = 2
+	// terminateTimeout is how long a driver is given to end when it is killed.
+	terminateTimeout = 2 * time.Second
 )
 
 func TestMain(m *testing.M) {
 	diskfault.ServeIfAsked()
+	puppet.PlayIfAsked()
 	// A process that is asked to end must take its cluster along; one that is killed is covered by proc (SIGTERM at our death).
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	go func() {
@@ -85,7 +89,10 @@ func freshCluster(ctx context.Context) error {
 	}
 	suite.cluster, err = cluster.New(cluster.Config{Binary: suite.binary, Run: run, Workers: workers, Cores: coresPerWorker, Homes: suite.releases,
 		// One test after the other kills workers of this cluster; each wants to use them afterwards.
-		Properties: map[string]string{"spark.firesteel.worker.damping.enabled": "false"},
+		Properties: map[string]string{
+			"spark.firesteel.worker.damping.enabled": "false",
+			"spark.worker.driverTerminateTimeout":    terminateTimeout.String(),
+		},
 	})
 	if err != nil {
 		return err
