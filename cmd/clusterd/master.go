@@ -21,7 +21,8 @@ func masterCommand() *cli.Command {
 		Description: "Three masters make a cluster that survives the loss of any one of them. Start each with the same\n" +
 			"--bootstrap-expect 3 and with --join naming the gossip address of at least one other; the order does not\n" +
 			"matter. A restarted master finds its place by its --id and --data-dir.\n\n" +
-			"Ports: --port takes Spark's RPC and, by the first byte, HTTP (GET /v1/cluster); --webui-port serves /json/;\n" +
+			"Ports: --port takes Spark's RPC and, by the first byte, HTTP (REST submissions, GET /v1/cluster); --rest-port takes\n" +
+			"REST submissions alone; --webui-port serves /json/;\n" +
 			"--rpc-port is for the other masters and for Go workers (gRPC and Raft share it); --gossip-port needs TCP and UDP.",
 		HideHelpCommand: true,
 		Flags: append([]cli.Flag{
@@ -32,7 +33,7 @@ func masterCommand() *cli.Command {
 			&cli.StringFlag{Name: "host", Aliases: []string{"h"}, Usage: "`HOST` to advertise (SPARK_MASTER_HOST; default: this machine's name)"},
 			&cli.StringFlag{Name: "bind", Usage: "`ADDRESS` to listen on (default: the host)"},
 			&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "Spark RPC `PORT` (SPARK_MASTER_PORT; default 7077)"},
-			&cli.IntFlag{Name: "rest-port", Usage: "REST submission `PORT` (spark.master.rest.port; default 6066); served by a later release"},
+			&cli.IntFlag{Name: "rest-port", Usage: "REST submission `PORT` (spark.master.rest.port; default 6066, or the next free one)"},
 			&cli.IntFlag{Name: "webui-port", Usage: "web UI and JSON `PORT` (SPARK_MASTER_WEBUI_PORT; default 8080)"},
 			&cli.IntFlag{Name: "rpc-port", Value: 7078, Usage: "gRPC and Raft `PORT`"},
 			&cli.IntFlag{Name: "gossip-port", Value: 7946, Usage: "gossip `PORT`, TCP and UDP"},
