@@ -165,9 +165,16 @@ func (s submissions) Status(ctx context.Context, id string) (status submission.S
 	if !ok {
 		return submission.Status{}, false, nil
 	}
-	return submission.Status{
-		State: d.State.String(), WorkerID: d.WorkerID, WorkerHostPort: d.WorkerAddr, Exception: d.Exception, Note: s.note(state, d),
-	}, true, nil
+	status = submission.Status{State: d.State.String(), WorkerID: d.WorkerID, WorkerHostPort: d.WorkerAddr, Note: s.note(state, d)}
+	// Spark's own worker reports an exception with ERROR alone. Its RPC client takes one for the failure of its own request, and
+	// would end with another code for every driver that was killed or has failed by itself.
+	switch d.State {
+	case fsm.DriverError:
+		status.Exception = d.Exception
+	case fsm.DriverFailed:
+		status.Note = d.Exception
+	}
+	return status, true, nil
 }
 
 // noteAfter is how long a driver waits for room before its status says so: Spark's clients print what a status says as an error, and
