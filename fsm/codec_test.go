@@ -116,6 +116,7 @@ func commands() []Command {
 		&KillDriver{"driver-0000", 3, 10}, &DriverStateChanged{"driver-0000", DriverFailed, "e", 3, 10, "w"},
 		&ClearCompleted{}, &LoseDriver{"driver-0000", "w", "r", 3, 10}, &ReleaseDriver{"driver-0000", 4}, &SetCluster{"c", 3},
 		&SetAutopilot{Autopilot{Voters: 3, StabilizationMs: 1, DeadAfterMs: 2, Off: true}}, &RemoveMaster{"m1", 5}, &AdmitMaster{"m1"},
+		&StageRestore{"r", 5, []byte("piece")}, &RestoreState{ID: "r", Size: 5, SHA256: []byte("sum"), At: 6, Keep: true, RetainedApps: 7, RetainedDrivers: 8},
 	}
 }
 

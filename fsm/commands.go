@@ -35,6 +35,8 @@ const (
 	TypeSetAutopilot         Type = 41
 	TypeRemoveMaster         Type = 42
 	TypeAdmitMaster          Type = 43
+	TypeStageRestore         Type = 44
+	TypeRestoreState         Type = 45
 )
 
 // flagIgnorable marks a command that a binary which does not know its type may skip.
@@ -292,6 +294,10 @@ func commandOf(t Type) Command {
 		return new(RemoveMaster)
 	case TypeAdmitMaster:
 		return new(AdmitMaster)
+	case TypeStageRestore:
+		return new(StageRestore)
+	case TypeRestoreState:
+		return new(RestoreState)
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ const (
 	DriverPlaced
 	DriverChanged
 	DriverDismissed
+	// StateReplaced: a snapshot was restored by an operator, so the other events do not tell all that has changed.
+	StateReplaced
 )
 
 // Event is one consequence of a command, for the duties of the leader. The records in it are those of the new state.

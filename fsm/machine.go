@@ -143,6 +143,10 @@ func (t *txn) apply(c Command) []byte {
 		return encodeResult(t.removeMaster(c))
 	case *AdmitMaster:
 		return encodeResult(t.admitMaster(c))
+	case *StageRestore:
+		return encodeResult(t.stageRestore(c))
+	case *RestoreState:
+		return encodeResult(t.restoreState(c))
 	}
 	panic(fmt.Sprintf("fsm: command %T is decoded but not applied", c)) // commandOf and this switch must agree
 }

@@ -123,6 +123,11 @@ func (t *txn) restore(kind byte, body []byte) error {
 			t.completedDrivers.Insert(seqKey(d.EndSeq), d)
 			return nil
 		})
+	case recordStaged:
+		return restoreAs(body, func(p *stagedPiece) error {
+			t.staged = t.staged.add(p.ID, p.Data)
+			return nil
+		})
 	case recordRequest:
 		return restoreAs(body, t.restoreRequest)
 	}

@@ -25,5 +25,5 @@ func (s *State) Sizes() []RecordSize {
 
 var recordNames = map[byte]string{
 	recordHeader: "header", recordWorker: "workers", recordApp: "apps", recordExecutor: "executors", recordDriver: "drivers",
-	recordCompletedApp: "completed apps", recordCompletedDriver: "completed drivers", recordRequest: "requests", recordDriverKey: "driver keys",
+	recordCompletedApp: "completed apps", recordCompletedDriver: "completed drivers", recordRequest: "requests", recordDriverKey: "driver keys", recordStaged: "a restore that has begun",
 }

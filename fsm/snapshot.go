@@ -25,6 +25,7 @@ const (
 	recordCompletedDriver = 7
 	recordRequest         = 8
 	recordDriverKey       = 9
+	recordStaged          = 10
 	recordEnd             = 255
 )
 
@@ -86,6 +87,7 @@ func (s *State) records(visit func(kind byte, record any) error) error {
 		func() error { return visitTree(s.completedApps, recordCompletedApp, visit) },
 		func() error { return visitTree(s.completedDrivers, recordCompletedDriver, visit) },
 		func() error { return s.visitRequests(visit) },
+		func() error { return s.visitStaged(visit) },
 		func() error { return visitTree(s.keyEnds, recordDriverKey, visit) },
 	)
 }

@@ -38,6 +38,8 @@ type State struct {
 	completedDrivers *iradix.Tree[*Driver]
 
 	requests []request // see requests.go
+
+	staged *staged // of a snapshot that is to be restored; nil: nothing
 }
 
 func emptyState() *State {

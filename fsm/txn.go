@@ -29,6 +29,7 @@ type txn struct {
 	completedDrivers *iradix.Txn[*Driver]
 	requests         []request
 	answered         answered
+	staged           *staged
 
 	completedAppCount, completedDriverCount, driverKeyCount int
 
@@ -44,7 +45,7 @@ func (s *State) begin() *txn {
 		driverRuns: s.driverRuns.Txn(), driverApps: s.driverApps.Txn(), driverKeys: s.driverKeys.Txn(), keyEnds: s.keyEnds.Txn(),
 		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
 		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
-		requests:          s.requests,
+		requests: s.requests, staged: s.staged,
 		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), driverKeyCount: s.driverKeys.Len(),
 	}
 }
@@ -58,7 +59,7 @@ func (t *txn) commit() *State {
 		driverRuns: t.driverRuns.Commit(), driverApps: t.driverApps.Commit(), driverKeys: t.driverKeys.Commit(), keyEnds: t.keyEnds.Commit(),
 		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
 		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
-		requests: t.requests,
+		requests: t.requests, staged: t.staged,
 	}
 }
 
