@@ -14,6 +14,8 @@ import (
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/wire"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func commit(t *testing.T, m *Master, c fsm.Command) {
@@ -381,5 +383,37 @@ func TestRemindersEnd(t *testing.T) {
 		if got, ok := nextReminder(tc.e, drained+tc.after); got != tc.want || ok != (tc.want > 0) {
 			t.Errorf("%s: %s, %v, want %s", tc.name, got, ok, tc.want)
 		}
+	}
+}
+
+func TestOperatorUndrains(t *testing.T) {
+	t.Parallel()
+	m := openOne(t)
+	ask := func(id string) error {
+		_, err := admin{m: m}.UndrainWorker(t.Context(), &clusterpb.UndrainWorkerRequest{Id: id})
+		return err
+	}
+	if err := ask("nobody"); status.Code(err) != codes.NotFound {
+		t.Errorf("nobody: %v", err)
+	}
+	side := workerSide(t)
+	w := session(t, m, side, helloOf(side, "w1"))
+	w.welcome()
+	if err := ask("w1"); err != nil {
+		t.Errorf("one that is not drained: %v", err)
+	}
+	eventually(t, m, "attached", attached(m, "w1"))
+	commit(t, m, &fsm.DecommissionWorker{ID: "w1", At: now()})
+	w.told(true)
+	if err := ask("w1"); err != nil {
+		t.Error(err)
+	}
+	w.told(false)
+	jvm := newSparkSide(t, newestTable(), workerEndpoint, wire.Address{})
+	sendOn(t, jvm.dial(m), jvm.worker("worker-1", m))
+	next[*messages.RegisteredWorker](jvm)
+	commit(t, m, &fsm.DecommissionWorker{ID: "worker-1", At: now()})
+	if err := ask("worker-1"); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "restart it") {
+		t.Errorf("Spark's own Worker: %v", err)
 	}
 }
