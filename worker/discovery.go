@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,10 +22,14 @@ var ErrResources = errors.New("worker resources")
 
 const maxResourceText = 1 << 20 // bytes read of a resources file or a script's output
 
+// discoveryTime bounds a discovery script: a worker that waits for ever for its driver software says nothing to anybody.
+const discoveryTime = 2 * time.Minute
+
 // DiscoverResources gives the addresses of the worker's custom resources, as
 // Spark's ResourceUtils.getOrDiscoverAllResources does: what file lists under
 // the component spark.worker wins; for other requested names their discovery
 // script is run. Fewer addresses than requested is an error; more are all kept.
+// One that is named twice is an error, too: it would be given out twice.
 func DiscoverResources(ctx context.Context, file string, requests []config.ResourceRequest) (map[string][]string, error) {
 	found := make(map[string][]string)
 	if file != "" {
@@ -35,18 +40,34 @@ func DiscoverResources(ctx context.Context, file string, requests []config.Resou
 	}
 	for _, req := range requests {
 		if _, ok := found[req.Name]; !ok {
-			addresses, err := runDiscovery(ctx, req)
+			addresses, err := runDiscovery(ctx, req, discoveryTime)
 			if err != nil {
 				return nil, err
 			}
 			found[req.Name] = addresses
 		}
-		if have := found[req.Name]; len(have) < req.Amount {
+		have := found[req.Name]
+		if twice := repeated(have); twice != "" {
+			return nil, fmt.Errorf("%w: %s has the address %q twice", ErrResources, req.Name, twice)
+		}
+		if len(have) < req.Amount {
 			return nil, fmt.Errorf("%w: %s has addresses [%s], which is less than the %d that spark.worker.resource.%s.amount asks for",
 				ErrResources, req.Name, strings.Join(have, ","), req.Amount, req.Name)
 		}
 	}
 	return found, nil
+}
+
+// repeated gives an address that is in the list more than once, "" if none is.
+func repeated(addresses []string) string {
+	seen := make(map[string]bool, len(addresses))
+	for _, a := range addresses {
+		if seen[a] {
+			return a
+		}
+		seen[a] = true
+	}
+	return ""
 }
 
 func readResourcesFile(path string) (map[string][]string, error) {
@@ -55,9 +76,17 @@ func readResourcesFile(path string) (map[string][]string, error) {
 		return nil, fmt.Errorf("%w: spark.worker.resourcesFile: %w", ErrResources, err)
 	}
 	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxResourceText+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: spark.worker.resourcesFile: %w", ErrResources, err)
+	}
+	if len(raw) > maxResourceText {
+		return nil, fmt.Errorf("%w: resources file %s has more than %d bytes", ErrResources, path, maxResourceText)
+	}
 	var list []allocation
-	if err := json.NewDecoder(io.LimitReader(f, maxResourceText)).Decode(&list); err != nil {
-		return nil, fmt.Errorf("%w: error parsing resources file %s: %w", ErrResources, path, err)
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("%w: error parsing resources file %s (it should be like "+
+			`[{"id":{"componentName":"spark.worker","resourceName":"gpu"},"addresses":["0","1"]}]): %w`, ErrResources, path, err)
 	}
 	found := make(map[string][]string)
 	for _, a := range list {
@@ -67,25 +96,29 @@ func readResourcesFile(path string) (map[string][]string, error) {
 		if a.ID.ResourceName == "" {
 			return nil, fmt.Errorf("%w: resources file %s has an entry without a resourceName", ErrResources, path)
 		}
+		if _, twice := found[a.ID.ResourceName]; twice {
+			return nil, fmt.Errorf("%w: resources file %s has two entries for %s of %s", ErrResources, path, a.ID.ResourceName, workerComponent)
+		}
 		found[a.ID.ResourceName] = a.Addresses
 	}
 	return found, nil
 }
 
 // runDiscovery runs a script that prints {"name": n, "addresses": [...]}.
-func runDiscovery(ctx context.Context, req config.ResourceRequest) ([]string, error) {
+func runDiscovery(ctx context.Context, req config.ResourceRequest, limit time.Duration) ([]string, error) {
 	if req.DiscoveryScript == "" {
 		return nil, fmt.Errorf("%w: %s is neither in a resources file nor has a spark.worker.resource.%s.discoveryScript",
 			ErrResources, req.Name, req.Name)
 	}
-	cmd := exec.CommandContext(ctx, req.DiscoveryScript)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not end within %s", limit))
+	defer cancel()
 	stdout, stderr := &cappedBuffer{max: maxResourceText}, &cappedBuffer{max: 2048}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w: discovery script %s for %s: %w: %s", ErrResources, req.DiscoveryScript, req.Name, err,
+	err := runScript(ctx, stdout, stderr, req.DiscoveryScript)
+	if errors.Is(err, syscall.ENOEXEC) { // without #! it is the shell's, as for Java
+		err = runScript(ctx, stdout, stderr, "/bin/sh", req.DiscoveryScript)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: discovery script %s for %s: %w: %s", ErrResources, req.DiscoveryScript, req.Name, cmp.Or(context.Cause(ctx), err),
 			strings.TrimSpace(stderr.String()))
 	}
 	var info struct {
@@ -101,6 +134,21 @@ func runDiscovery(ctx context.Context, req config.ResourceRequest) ([]string, er
 			ErrResources, req.DiscoveryScript, info.Name, req.Name)
 	}
 	return info.Addresses, nil
+}
+
+// runScript runs a program to its end, or to that of ctx or of this process, which takes all of its group along.
+func runScript(ctx context.Context, stdout, stderr io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	spawner := NewSpawner() // see there why
+	defer spawner.Close()
+	if err := spawner.Start(cmd); err != nil {
+		return err
+	}
+	return cmd.Wait()
 }
 
 func shorten(s string) string {

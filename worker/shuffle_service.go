@@ -46,7 +46,7 @@ type ShuffleService struct {
 }
 
 const (
-	shuffleStartTime = 60 * time.Second // until its port answers
+	shuffleStartTime = 3 * time.Minute // until its port answers; a JVM on a machine that has much else to do takes long
 	shuffleKillGrace = 10 * time.Second
 	firstRestart     = time.Second
 	lastRestart      = time.Minute
@@ -128,9 +128,9 @@ func (s *ShuffleService) once(ctx context.Context, ready func()) error {
 		return err
 	}
 	defer func() { <-logs }()
-	s.log.Info("shuffle service started", "pid", p.pid, "port", port, "home", s.cfg.Home)
 	err = s.awaitReady(ctx, p)
 	if err == nil {
+		s.log.Info("shuffle service ready", "pid", p.pid, "port", port, "home", s.cfg.Home)
 		ready()
 		select {
 		case <-p.exited:

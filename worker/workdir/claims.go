@@ -40,7 +40,7 @@ func (l *Life) Claim(kind Kind, name string) (string, error) {
 		return dir, os.MkdirAll(dir, 0o755)
 	}
 	if err != nil {
-		return "", fmt.Errorf("use directory %s: %w", dir, err)
+		return dir, fmt.Errorf("use directory %s: %w", dir, err)
 	}
 	defer turn.Close()
 	ours, fresh, err := l.makeDir(kind, name)
@@ -53,7 +53,7 @@ func (l *Life) Claim(kind Kind, name string) (string, error) {
 		return dir, nil
 	}
 	if err := errors.Join(os.WriteFile(l.path("dirs", name, l.name), nil, 0o644), remove(l.path("dirs", name, "stripped"))); err != nil {
-		return "", fmt.Errorf("record the use of directory %s: %w", dir, err)
+		return dir, fmt.Errorf("record the use of directory %s: %w", dir, err)
 	}
 	l.claims[name] = &claim{}
 	return dir, nil
