@@ -63,6 +63,22 @@ func All() []Row {
 			Goal: ">= 10x the original without persistence", Limit: 20 * time.Minute, Run: churnHeld.row,
 		},
 		{
+			Name: "submit-rest", Title: "drivers submitted by REST, that nobody runs: create -> answered with an id; through all three masters",
+			Goal: ">= the original without persistence", Limit: 15 * time.Minute, Run: submitRow(submitREST),
+		},
+		{
+			Name: "submit-rpc", Title: "drivers submitted by Spark's RPC, that nobody runs: asked -> answered with an id; through all three masters",
+			Goal: ">= the original without persistence", Limit: 15 * time.Minute, Run: submitRow(submitRPC),
+		},
+		{
+			Name: "submit-run", Title: "drivers submitted, launched at simulated workers and reported FINISHED, warm",
+			Goal: ">= the original without persistence", Limit: 20 * time.Minute, Run: submitRow(submitRun),
+		},
+		{
+			Name: "submit-status", Title: "GET status while 5,000 drivers wait, through all three masters",
+			Goal: ">= the original", Limit: 10 * time.Minute, Run: statusRow,
+		},
+		{
 			Name: "busy", Title: "busy, not dead: more spinning processes than cores",
 			Goal: "no worker declared dead, no leader change", Limit: 30 * time.Minute, Run: busyRow,
 		},

@@ -45,7 +45,7 @@ func Churn(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	workers, err := startWorkers(ctx, c, table)
+	workers, err := startWorkers(ctx, c, table, nil)
 	defer func() {
 		for _, w := range workers {
 			w.close()
@@ -92,7 +92,8 @@ func call(f func()) {
 	}
 }
 
-func startWorkers(ctx context.Context, c Config, table *releases.Table) ([]*worker, error) {
+// startWorkers starts workers that tell of every driver that is launched, where launched is not nil.
+func startWorkers(ctx context.Context, c Config, table *releases.Table, launched func(driverID string)) ([]*worker, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	workers := make([]*worker, c.Workers)
@@ -102,7 +103,7 @@ func startWorkers(ctx context.Context, c Config, table *releases.Table) ([]*work
 	for i := range workers {
 		gate <- struct{}{}
 		wg.Go(func() {
-			workers[i], errs[i] = startWorker(ctx, i, table, c.Masters)
+			workers[i], errs[i] = startWorker(ctx, i, table, c.Masters, launched)
 			<-gate
 		})
 	}

@@ -29,7 +29,7 @@ func Start(ctx context.Context, c Config) (*Crowd, error) {
 		return nil, err
 	}
 	crowd := &Crowd{masters: c.Masters, table: table}
-	if crowd.workers, err = startWorkers(ctx, c, table); err != nil {
+	if crowd.workers, err = startWorkers(ctx, c, table, nil); err != nil {
 		crowd.Close()
 		return nil, err
 	}

@@ -1,4 +1,5 @@
-// Package load puts a master under load over spark://, Spark's own or ours: simulated workers that run nothing and report
-// all the same, and applications that register, are given one executor, and unregister. It knows the protocol from our
-// own packages, so what it proves is speed; that real Spark understands us is proved with real Spark.
+// Package load puts a master under load, Spark's own or ours, over spark:// and REST: simulated workers that run nothing and
+// report all the same; applications that register, are given one executor, and unregister; drivers of cluster mode that are
+// submitted, and questions after them. It knows the protocols from our own packages, so what it proves is speed; that real
+// Spark understands us is proved with real Spark.
 package load

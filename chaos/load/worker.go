@@ -18,7 +18,8 @@ import (
 // heartbeatEvery is a JVM worker's interval, spark.worker.timeout / 4.
 const heartbeatEvery = 15 * time.Second
 
-// worker is a Spark Worker that starts no processes: a launch is reported RUNNING at once, a kill KILLED.
+// worker is a Spark Worker that starts no processes: the launch of an executor is reported RUNNING at once, its kill KILLED, and a driver
+// FINISHED as soon as it is launched.
 type worker struct {
 	id    string
 	addr  wire.Address
@@ -26,6 +27,7 @@ type worker struct {
 	table *releases.Table
 	peers []*rpcenv.Peer
 
+	driverCame func(driverID string) // may be nil
 	registered chan struct{}
 	once       sync.Once
 	launched   atomic.Int64
@@ -35,14 +37,14 @@ type worker struct {
 	ctx        context.Context
 }
 
-func startWorker(ctx context.Context, n int, table *releases.Table, masters []string) (*worker, error) {
+func startWorker(ctx context.Context, n int, table *releases.Table, masters []string, driverCame func(string)) (*worker, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start simulated worker %d: %w", n, err)
 	}
 	w := &worker{
 		addr:  wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port},
-		table: table, registered: make(chan struct{}),
+		table: table, driverCame: driverCame, registered: make(chan struct{}),
 	}
 	w.id = fmt.Sprintf("worker-20260101000000-127.0.0.1-%d", w.addr.Port)
 	w.ctx, w.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -133,6 +135,13 @@ func (e workerEndpoint) Receive(p *rpcenv.Peer, m messages.Message) {
 	case *messages.LaunchExecutor:
 		w.launched.Add(1)
 		w.report(p, &messages.ExecutorStateChanged{AppID: m.AppID, ExecID: m.ExecID, State: messages.ExecutorRunning})
+	case *messages.LaunchDriver:
+		if w.driverCame != nil {
+			w.driverCame(m.DriverID)
+		}
+		if err := p.Send("Master", &messages.DriverStateChanged{DriverID: m.DriverID, State: messages.DriverFinished}); err != nil {
+			w.failed.Add(1)
+		}
 	case *messages.KillExecutor:
 		code := 143
 		w.report(p, &messages.ExecutorStateChanged{AppID: m.AppID, ExecID: m.ExecID, State: messages.ExecutorKilled, ExitStatus: &code})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,8 @@ type Config struct {
 	// Standby runs a second master, and a ZooKeeper, whose jars are in the package, that both keep their state in and
 	// that elects one of them.
 	Standby bool
+	// REST lets masters serve REST submissions (spark.master.rest.enabled).
+	REST bool
 	// Properties are spark.* settings of masters and workers.
 	Properties map[string]string
 }
@@ -32,8 +35,11 @@ type Config struct {
 // Master is one of Spark's masters.
 type Master struct {
 	*proc.Member
-	port, web int
+	port, web, rest int
 }
+
+// REST is http://host:port of its REST server, where Config.REST has it serve one.
+func (m *Master) REST() string { return "http://" + addr(m.rest) }
 
 // Spark is its host:port for drivers.
 func (m *Master) Spark() string { return addr(m.port) }
@@ -70,7 +76,7 @@ func New(c Config) (*Cluster, error) {
 	if c.Standby {
 		masters = 2
 	}
-	ports, err := proc.Ports(1 + 2*masters + 2*c.Workers)
+	ports, err := proc.Ports(1 + 3*masters + 2*c.Workers)
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +92,9 @@ func New(c Config) (*Cluster, error) {
 	}
 	ports = ports[1:]
 	for i := range masters {
-		cl.Masters = append(cl.Masters, c.master(env, i, ports[2*i], ports[2*i+1]))
+		cl.Masters = append(cl.Masters, c.master(env, i, ports[3*i], ports[3*i+1], ports[3*i+2]))
 	}
-	cl.Master, ports = cl.Masters[0], ports[2*masters:]
+	cl.Master, ports = cl.Masters[0], ports[3*masters:]
 	for i := range c.Workers {
 		cl.Workers = append(cl.Workers, c.worker(env, cl.URL(), i, ports[2*i], ports[2*i+1]))
 	}
@@ -113,12 +119,15 @@ func (c Config) class(name string, env []string, args ...string) *proc.Member {
 	return c.Run.NewMember(proc.Config{Name: name, Path: filepath.Join(c.Release.Home, "bin", "spark-class"), Env: env, Args: args})
 }
 
-func (c Config) master(env []string, i, port, web int) *Master {
+func (c Config) master(env []string, i, port, web, rest int) *Master {
+	if c.REST {
+		env = append(slices.Clone(env), fmt.Sprintf("SPARK_MASTER_OPTS=-Dspark.master.rest.enabled=true -Dspark.master.rest.port=%d", rest))
+	}
 	name := "master-" + c.Release.Version
 	if i > 0 {
 		name = "standby-" + c.Release.Version
 	}
-	return &Master{port: port, web: web, Member: c.class(name, env, "org.apache.spark.deploy.master.Master",
+	return &Master{port: port, web: web, rest: rest, Member: c.class(name, env, "org.apache.spark.deploy.master.Master",
 		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--webui-port", strconv.Itoa(web))}
 }
 

@@ -100,6 +100,11 @@ func (p *Peer) Ask(ctx context.Context, endpoint string, m messages.Message) (me
 	if err != nil {
 		return nil, err
 	}
+	return p.AskPayload(ctx, endpoint, payload)
+}
+
+// AskPayload asks with an object stream that is made already.
+func (p *Peer) AskPayload(ctx context.Context, endpoint string, payload []byte) (messages.Message, error) {
 	reply, err := p.conn.Ask(ctx, p.envelope(endpoint, payload))
 	if err != nil {
 		return nil, err
