@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -64,9 +65,11 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if err := m.nameCluster(ctx); err != nil {
+	if err := errors.Join(m.nameCluster(ctx), m.dropStaged(ctx)); err != nil {
 		return err
 	}
+	ctx, end := context.WithCancel(ctx) // they may end before the term does
+	defer end()
 	d := m.newDuties(ctx, term)
 	state, events := m.fsm.Subscribe()
 	defer events.Close()
@@ -79,12 +82,13 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	d.spawn(func() { d.pruneWorkers(ctx) })
 	d.spawn(func() { d.pilot.Run(ctx) })
 	d.spawn(func() { d.reconcileMasters(ctx) })
-	d.follow(events)
+	err := d.follow(events)
+	end()
 	m.duties.Store(nil)
 	d.dispatch.closeAll()
 	d.end()
 	m.log.Info("no longer leading", "term", term)
-	return nil
+	return err
 }
 
 // nameCluster gives the cluster its id, in the first term of its life.
@@ -161,15 +165,21 @@ func (d *duties) repeatEnds(s *fsm.State) {
 	}
 }
 
-// follow carries the state machine's events to the duties until the term ends.
-func (d *duties) follow(events *fsm.Subscription) {
+// errReplaced ends the duties: whoever leads next begins with the state as it is now, as after a failover.
+var errReplaced = errors.New("a snapshot was restored by an operator")
+
+// follow carries the state machine's events to the duties until the term ends, or until they do not tell all that changes.
+func (d *duties) follow(events *fsm.Subscription) error {
 	for {
 		_, evs, err := events.Next(d.ctx)
 		if err != nil {
-			return
+			return nil //nolint:nilerr // the term is over
 		}
 		wake := false
 		for _, ev := range evs {
+			if ev.Kind == fsm.StateReplaced {
+				return errReplaced
+			}
 			d.dispatch.handle(ev)
 			d.notify.handle(d.ctx, ev)
 			wake = wake || wakesScheduler(ev)

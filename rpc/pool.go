@@ -31,6 +31,7 @@ var errPoolClosed = errors.New("rpc: the connections are closed")
 // A restarted master must be reachable at once, so redials back off by fractions of a second only.
 var dialOptions = []grpc.DialOption{
 	grpc.WithTransportCredentials(insecure.NewCredentials()),
+	grpc.WithNoProxy(), // HTTPS_PROXY is for the world outside
 	grpc.WithConnectParams(grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
 		MinConnectTimeout: time.Second,

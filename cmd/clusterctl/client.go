@@ -52,6 +52,16 @@ func connect(c *cli.Context) (*client, error) {
 	return &client{timeout: timeout, masters: masters, conns: map[string]*grpc.ClientConn{}}, nil
 }
 
+// patientTimeout is for what may take long: a large state over a slow line.
+const patientTimeout = 10 * time.Minute
+
+// patient raises the client's patience, unless the command line has set it.
+func (c *client) patient(cc *cli.Context) {
+	if from := set(cc, "timeout"); !from.IsSet("timeout") {
+		c.timeout = patientTimeout
+	}
+}
+
 func parseAddresses(list string) ([]string, error) {
 	var out []string
 	for part := range strings.SplitSeq(list, ",") {

@@ -25,6 +25,7 @@ func snapshotCommand() *cli.Command {
 				Flags:  []cli.Flag{staleFlag(), &cli.BoolFlag{Name: "force", Usage: "replace FILE if it is there"}},
 				Action: runSave,
 			},
+			restoreCommand(),
 			{Name: "inspect", Usage: "check a file and say what is in it; asks no master", ArgsUsage: "FILE", Action: runInspect},
 		},
 	}
@@ -42,6 +43,7 @@ func runSave(c *cli.Context) error {
 		}
 		defer os.Remove(temp.Name())
 		defer temp.Close()
+		cl.patient(c)
 		if err := cl.save(ctx, temp, c.Bool("stale")); err != nil {
 			return err
 		}

@@ -2886,8 +2886,8 @@ type RestoreOptions struct {
 	Confirmed bool `protobuf:"varint,1,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
 	// Also a snapshot of another cluster.
 	Foreign bool `protobuf:"varint,2,opt,name=foreign,proto3" json:"foreign,omitempty"`
-	// Names this restore: a repetition with the same key is given the first one's answer.
-	Key           string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// End nothing: what lives and is not in the snapshot goes on.
+	Keep          bool `protobuf:"varint,4,opt,name=keep,proto3" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2936,26 +2936,28 @@ func (x *RestoreOptions) GetForeign() bool {
 	return false
 }
 
-func (x *RestoreOptions) GetKey() string {
+func (x *RestoreOptions) GetKeep() bool {
 	if x != nil {
-		return x.Key
+		return x.Keep
 	}
-	return ""
+	return false
 }
 
 type RestoreSnapshotReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The log index at which the state was replaced; 0 where it was only checked.
 	Index uint64 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// What the snapshot holds.
+	// What was added: live ones, then those that are over.
 	Workers int32 `protobuf:"varint,2,opt,name=workers,proto3" json:"workers,omitempty"`
 	Apps    int32 `protobuf:"varint,3,opt,name=apps,proto3" json:"apps,omitempty"`
 	Drivers int32 `protobuf:"varint,4,opt,name=drivers,proto3" json:"drivers,omitempty"`
 	// Applications and drivers that lived and that the snapshot does not know: they were ended.
-	EndedApps     int32 `protobuf:"varint,5,opt,name=ended_apps,json=endedApps,proto3" json:"ended_apps,omitempty"`
-	EndedDrivers  int32 `protobuf:"varint,6,opt,name=ended_drivers,json=endedDrivers,proto3" json:"ended_drivers,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	EndedApps        int32 `protobuf:"varint,5,opt,name=ended_apps,json=endedApps,proto3" json:"ended_apps,omitempty"`
+	EndedDrivers     int32 `protobuf:"varint,6,opt,name=ended_drivers,json=endedDrivers,proto3" json:"ended_drivers,omitempty"`
+	CompletedApps    int32 `protobuf:"varint,7,opt,name=completed_apps,json=completedApps,proto3" json:"completed_apps,omitempty"`
+	CompletedDrivers int32 `protobuf:"varint,8,opt,name=completed_drivers,json=completedDrivers,proto3" json:"completed_drivers,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *RestoreSnapshotReply) Reset() {
@@ -3026,6 +3028,20 @@ func (x *RestoreSnapshotReply) GetEndedApps() int32 {
 func (x *RestoreSnapshotReply) GetEndedDrivers() int32 {
 	if x != nil {
 		return x.EndedDrivers
+	}
+	return 0
+}
+
+func (x *RestoreSnapshotReply) GetCompletedApps() int32 {
+	if x != nil {
+		return x.CompletedApps
+	}
+	return 0
+}
+
+func (x *RestoreSnapshotReply) GetCompletedDrivers() int32 {
+	if x != nil {
+		return x.CompletedDrivers
 	}
 	return 0
 }
@@ -3283,11 +3299,11 @@ const file_rpc_clusterpb_admin_proto_rawDesc = "" +
 	"\x16RestoreSnapshotRequest\x12@\n" +
 	"\aoptions\x18\x01 \x01(\v2$.firesteel.cluster.v1.RestoreOptionsH\x00R\aoptions\x12\x16\n" +
 	"\x05piece\x18\x02 \x01(\fH\x00R\x05pieceB\t\n" +
-	"\amessage\"Z\n" +
+	"\amessage\"b\n" +
 	"\x0eRestoreOptions\x12\x1c\n" +
 	"\tconfirmed\x18\x01 \x01(\bR\tconfirmed\x12\x18\n" +
-	"\aforeign\x18\x02 \x01(\bR\aforeign\x12\x10\n" +
-	"\x03key\x18\x03 \x01(\tR\x03key\"\xb8\x01\n" +
+	"\aforeign\x18\x02 \x01(\bR\aforeign\x12\x12\n" +
+	"\x04keep\x18\x04 \x01(\bR\x04keepJ\x04\b\x03\x10\x04\"\x8c\x02\n" +
 	"\x14RestoreSnapshotReply\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
 	"\aworkers\x18\x02 \x01(\x05R\aworkers\x12\x12\n" +
@@ -3295,7 +3311,9 @@ const file_rpc_clusterpb_admin_proto_rawDesc = "" +
 	"\adrivers\x18\x04 \x01(\x05R\adrivers\x12\x1d\n" +
 	"\n" +
 	"ended_apps\x18\x05 \x01(\x05R\tendedApps\x12#\n" +
-	"\rended_drivers\x18\x06 \x01(\x05R\fendedDrivers2\xa0\v\n" +
+	"\rended_drivers\x18\x06 \x01(\x05R\fendedDrivers\x12%\n" +
+	"\x0ecompleted_apps\x18\a \x01(\x05R\rcompletedApps\x12+\n" +
+	"\x11completed_drivers\x18\b \x01(\x05R\x10completedDrivers2\xa0\v\n" +
 	"\x05Admin\x12^\n" +
 	"\x06Status\x12*.firesteel.cluster.v1.ClusterStatusRequest\x1a(.firesteel.cluster.v1.ClusterStatusReply\x12_\n" +
 	"\vListWorkers\x12(.firesteel.cluster.v1.ListWorkersRequest\x1a&.firesteel.cluster.v1.ListWorkersReply\x12_\n" +

@@ -73,7 +73,8 @@ type AdminClient interface {
 	ReadLog(ctx context.Context, in *ReadLogRequest, opts ...grpc.CallOption) (*ReadLogReply, error)
 	// SaveSnapshot streams the state as a snapshot file (package snapfile), in pieces.
 	SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotReply], error)
-	// RestoreSnapshot replaces the state by that of a snapshot file. The first message says how, the others carry the file.
+	// RestoreSnapshot brings the state to that of a snapshot file, as far as a cluster that lives can be: docs/clusterctl.md says
+	// how far. The first message says how, the others carry the file.
 	// INVALID_ARGUMENT for a file that is damaged, FAILED_PRECONDITION for one of another cluster: nothing was changed.
 	RestoreSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[RestoreSnapshotRequest, RestoreSnapshotReply], error)
 }
@@ -286,7 +287,8 @@ type AdminServer interface {
 	ReadLog(context.Context, *ReadLogRequest) (*ReadLogReply, error)
 	// SaveSnapshot streams the state as a snapshot file (package snapfile), in pieces.
 	SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotReply]) error
-	// RestoreSnapshot replaces the state by that of a snapshot file. The first message says how, the others carry the file.
+	// RestoreSnapshot brings the state to that of a snapshot file, as far as a cluster that lives can be: docs/clusterctl.md says
+	// how far. The first message says how, the others carry the file.
 	// INVALID_ARGUMENT for a file that is damaged, FAILED_PRECONDITION for one of another cluster: nothing was changed.
 	RestoreSnapshot(grpc.ClientStreamingServer[RestoreSnapshotRequest, RestoreSnapshotReply]) error
 	mustEmbedUnimplementedAdminServer()
