@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
@@ -50,9 +49,6 @@ func (d *door) queueDriver(ctx context.Context, p *rpcenv.Peer, in *messages.Dri
 	driver := *in
 	driver.Tree = nil
 	driver.Command.JavaOpts = d.m.submittedOptions(in.Command.JavaOpts)
-	if driver.Cores < 0 || driver.MemoryMB < 0 {
-		return "", &fsm.Refusal{Code: fsm.CodeInvalid, Message: fmt.Sprintf("a driver of %d cores and %d MiB: it must not have less than none", driver.Cores, driver.MemoryMB)}
-	}
 	names := clientKey(p.Address(), in)
 	if key, ok := option(in.Command.JavaOpts, submission.IdempotencyProperty); ok && key != "" {
 		names = userKey(key)

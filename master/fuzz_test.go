@@ -12,6 +12,7 @@ import (
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
+	"github.com/firesteel/firesteel/web/submission"
 )
 
 // FuzzDoor: what a Spark process or a Go worker says of itself becomes a command that every master takes, and that leaves
@@ -35,6 +36,12 @@ func FuzzDoor(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(hello)
+	f.Add([]byte(submissionBody("spark.driver.cores", "2", "spark.driver.resource.gpu.amount", "1", submitTime, "1")))
+	submit, err := messages.Encode(&messages.RequestSubmitDriver{Driver: descriptionOf("-Da=b")}, messages.Env{Classes: newestTable()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(submit)
 	settings, err := config.LoadMaster(config.MasterFlags{}, config.Env{})
 	if err != nil {
 		f.Fatal(err)
@@ -69,6 +76,17 @@ func commandsOf(m *Master, b []byte) (cmds []fsm.Command) {
 			if cmd, err := workerRegistration(msg, []string{"build"}); err == nil {
 				cmds = append(cmds, cmd)
 			}
+		case *messages.RequestSubmitDriver:
+			if msg.Driver != nil {
+				driver := *msg.Driver
+				driver.Tree = nil
+				cmds = append(cmds, submitted(m, &driver, clientKey(wireAddress("h", 1), msg.Driver))...)
+			}
+		}
+	}
+	if r, err := submission.ParseRequest(b); err == nil {
+		if d, err := r.Describe(submission.Context{Masters: "spark://m:7077"}); err == nil {
+			cmds = append(cmds, submitted(m, d, namesOf("key", r))...)
 		}
 	}
 	var h clusterpb.Hello
@@ -79,4 +97,12 @@ func commandsOf(m *Master, b []byte) (cmds []fsm.Command) {
 		}})
 	}
 	return cmds
+}
+
+func submitted(m *Master, d *messages.DriverDescription, names submissionName) []fsm.Command {
+	cmd, err := m.driverCommand(queued{driver: d, main: mainClass(d), label: "build", table: newestTable(), names: names})
+	if err != nil {
+		return nil
+	}
+	return []fsm.Command{cmd}
 }

@@ -69,16 +69,8 @@ type queued struct {
 
 // submit commits a driver, and is where every door comes together.
 func (s submissions) submit(ctx context.Context, q queued) (id string, err error) {
-	description, err := messages.EncodeDriverDescription(q.driver, messages.Env{Classes: q.table})
+	cmd, err := s.m.driverCommand(q)
 	if err != nil {
-		return "", fmt.Errorf("keep the description of driver %q: %w", q.main, err)
-	}
-	cmd := &fsm.SubmitDriver{Key: q.names.key, KeepMS: q.names.keep.Milliseconds(), Driver: fsm.Driver{
-		// Spark's Master takes a driver of 0 cores or 0 MiB, and counts it as nothing; here it takes the least there is.
-		Cores: max(q.driver.Cores, 1), MemoryMB: max(q.driver.MemoryMB, 1), Supervise: q.driver.Supervise, Needs: needsOf(q.driver),
-		MainClass: q.main, Description: description, Build: q.label, Submitted: now(),
-	}}
-	if cmd.ID, err = s.m.driverIDs.at(s.m.cfg.Spark.DriverIDPattern, time.Now()); err != nil {
 		return "", err
 	}
 	done, err := propose[fsm.DriverSubmittedResult](ctx, s.m, cmd)
@@ -89,6 +81,24 @@ func (s submissions) submit(ctx context.Context, q queued) (id string, err error
 		s.m.log.Info("driver submitted", "driver", done.DriverID, "main", q.main, "build", q.label, "cores", cmd.Driver.Cores, "memory", cmd.Driver.MemoryMB)
 	}
 	return done.DriverID, nil
+}
+
+// driverCommand makes the command of a submission.
+func (m *Master) driverCommand(q queued) (*fsm.SubmitDriver, error) {
+	if q.driver.Cores < 0 || q.driver.MemoryMB < 0 {
+		return nil, &fsm.Refusal{Code: fsm.CodeInvalid, Message: fmt.Sprintf("a driver of %d cores and %d MiB: it must not have less than none", q.driver.Cores, q.driver.MemoryMB)}
+	}
+	description, err := messages.EncodeDriverDescription(q.driver, messages.Env{Classes: q.table})
+	if err != nil {
+		return nil, fmt.Errorf("keep the description of driver %q: %w", q.main, err)
+	}
+	cmd := &fsm.SubmitDriver{Key: q.names.key, KeepMS: q.names.keep.Milliseconds(), Driver: fsm.Driver{
+		// Spark's Master takes a driver of 0 cores or 0 MiB, and counts it as nothing; here it takes the least there is.
+		Cores: max(q.driver.Cores, 1), MemoryMB: max(q.driver.MemoryMB, 1), Supervise: q.driver.Supervise, Needs: needsOf(q.driver),
+		MainClass: q.main, Description: description, Build: q.label, Submitted: now(),
+	}}
+	cmd.ID, err = m.driverIDs.at(m.cfg.Spark.DriverIDPattern, time.Now())
+	return cmd, err
 }
 
 func needsOf(d *messages.DriverDescription) []fsm.ResourceAmount {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/spark/javaser"
 	"github.com/firesteel/firesteel/spark/messages"
@@ -548,5 +551,28 @@ func TestRESTFilters(t *testing.T) {
 	cfg.Spark.REST.Filters = []string{"org.apache.spark.ui.JWSFilter"}
 	if m, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "secretKey") {
 		t.Errorf("it started: %v %v", m, err)
+	}
+	properties := filepath.Join(t.TempDir(), "spark.conf")
+	text := "spark.master.rest.filters org.apache.spark.ui.JWSFilter\nspark.org.apache.spark.ui.JWSFilter.param.secretKey " + strings.Repeat("k", 43) + "\n"
+	if err := os.WriteFile(properties, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := openOne(t, func(c *Config) {
+		host, anyPort := "127.0.0.1", 0
+		spark, err := config.LoadMaster(config.MasterFlags{Host: &host, Port: &anyPort, WebUIPort: &anyPort, RESTPort: &anyPort, PropertiesFile: properties}, config.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Spark = spark
+	})
+	for _, port := range []int{m.restPort, m.sparkPort} {
+		resp, err := restHTTP.Get("http://" + local(port) + "/v1/submissions/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("without a token: %d", resp.StatusCode)
+		}
 	}
 }
