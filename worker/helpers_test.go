@@ -26,8 +26,12 @@ const helperVariable = "FIRESTEEL_WORKER_TEST_HELPER"
 
 // TestMain lets the test binary play a worker that dies, see TestWorkerDeathTakesTheExecutorAlong.
 func TestMain(m *testing.M) {
-	if os.Getenv(helperVariable) != "" {
+	switch what := os.Getenv(helperVariable); what {
+	case "":
+	case "1":
 		playWorker()
+	default:
+		playUpkeep(what)
 	}
 	goleak.VerifyTestMain(m)
 }
