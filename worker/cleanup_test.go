@@ -21,8 +21,7 @@ type cleaning struct {
 
 	mu     sync.Mutex
 	living map[string]bool
-	// full gives the used share of the disk.
-	full   func() float64
+	full   func() float64 // the used share of the disk
 	clears int
 }
 
@@ -35,8 +34,12 @@ func newCleaning(t *testing.T, change func(*config.Cleanup)) *cleaning {
 	}
 	c := &cleaning{t: t, living: map[string]bool{}, full: func() float64 { return 0.5 }}
 	c.cleaner = &cleaner{
-		life: life, dir: work, log: quiet(), alive: c.isAlive, used: func(string) (float64, error) { return c.full(), nil },
-		clearDead: func() { c.clears++ },
+		life: life, dir: work, log: quiet(), alive: c.isAlive, used: c.usedShare,
+		clearDead: func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.clears++
+		},
 		settings: config.Cleanup{
 			Enabled: true, Interval: 30 * time.Minute, AppDataTTL: 7 * 24 * time.Hour, Grace: 10 * time.Minute, DiskHigh: 0.9, DiskLow: 0.8,
 		},
@@ -59,6 +62,19 @@ func (c *cleaning) start() {
 			c.t.Error(err)
 		}
 	})
+}
+
+func (c *cleaning) usedShare(string) (float64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.full(), nil
+}
+
+// fill says from now on how full the disk is.
+func (c *cleaning) fill(full func() float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.full = full
 }
 
 func (c *cleaning) isAlive(name string) bool {
@@ -149,6 +165,8 @@ func TestCleanupGoesByAgeAndProgramsFirst(t *testing.T) {
 		c.has("before they are old", logs)
 		pass(26 * time.Hour)
 		c.has("when they are old", map[string]bool{"app-1": false, "driver-1": false, "app-2/0/a.jar": true, "app-foreign/0/a.jar": true})
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		if c.clears < 100 {
 			t.Errorf("dead lives were looked for %d times in a week", c.clears)
 		}
@@ -204,9 +222,7 @@ func TestCleanupCountsTheNewestFile(t *testing.T) {
 func TestCleanupByWatermark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newCleaning(t, nil)
-		// Every file that we delete frees 2 %.
-		c.full = func() float64 { return 0.70 }
+		c := newCleaning(t, func(s *config.Cleanup) { s.DiskLow = 0.905 })
 		c.start()
 		ours := []string{"app-old", "app-mid", "app-new"}
 		for _, name := range ours {
@@ -232,7 +248,7 @@ func TestCleanupByWatermark(t *testing.T) {
 			"app-old/0/data.bin": false, "app-mid/0/data.bin": false, "app-new/0/data.bin": false, "app-old/0/stderr": true, "app-mid/0/stderr": true,
 			"app-new/0/stderr": true, "app-just-ended/0/data.bin": true, "app-alive/0/data.bin": true,
 		})
-		c.full = func() float64 { return 0.86 + 0.01*float64(count()) } // 0.93 again
+		c.fill(func() float64 { return 0.86 + 0.01*float64(count()) }) // 0.93 again
 		pass(time.Minute)
 		c.has("then logs, oldest end first", map[string]bool{
 			"app-old": false, "app-mid": false, "app-new": false, "app-just-ended/0/data.bin": true, "app-alive/0/stderr": true,
@@ -250,12 +266,12 @@ func TestCleanupStopsAtTheLowWatermark(t *testing.T) {
 			c.live(name, false)
 			pass(15 * time.Minute)
 		}
-		c.full = func() float64 {
+		c.fill(func() float64 {
 			if _, err := os.Stat(filepath.Join(c.dir, "app-old/0/data.bin")); err == nil {
 				return 0.95
 			}
 			return 0.79
-		}
+		})
 		pass(time.Hour)
 		c.has("enough is freed", map[string]bool{"app-old/0/stderr": true, "app-new/0/data.bin": true})
 	})
