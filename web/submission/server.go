@@ -113,7 +113,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.write(w, r, h.lost(r.URL.Path))
 		return
 	}
-	switch r.Method {
+	method := r.Method
+	if method == http.MethodHead && act.method == http.MethodGet {
+		method = http.MethodGet // as servlets do; the body stays behind
+	}
+	switch method {
 	case act.method:
 		id, _, _ = strings.Cut(id, "/") // what follows the id is ignored
 		h.write(w, r, act.serve(h, r, id))

@@ -171,6 +171,16 @@ func TestClientsAreSentOnOnlyWhereAnotherMasterMayHelp(t *testing.T) {
 	}
 }
 
+// Load balancers ask with HEAD. What changes something does not answer to it.
+func TestHead(t *testing.T) {
+	h := &Handler{Backend: newBackend()}
+	for path, want := range map[string]int{"readyz": 200, "status/nope": 200, "status": 400, "create": 405, "kill/nope": 405, "killall": 405, "clear": 405} {
+		if w := ask(h, "HEAD", base+path, ""); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
 func TestTooLargeABodyIsRefused(t *testing.T) {
 	w := ask(&Handler{Backend: newBackend()}, "POST", "/v1/submissions/create", strings.Repeat(" ", maxBody+1))
 	if w.Code != 400 {
