@@ -63,6 +63,7 @@ func (g *guardian) run(pipe int) int {
 		g.say("no timer, so leases cannot be kept: %v", err)
 		return 1
 	}
+	shed()
 	for g.serve(pipe, timer) {
 	}
 	if n := g.killAll(); n > 0 {
