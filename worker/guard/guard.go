@@ -90,7 +90,11 @@ func (g *Guard) Watch(pid int, mark Mark, supervised bool) {
 		g.start() // it is told of all that are watched
 		return
 	}
-	g.send(watchLine(pid, w))
+	lines := watchLine(pid, w)
+	if supervised && g.until != 0 { // it may not have been told while there were none
+		lines = untilLine(g.until) + lines
+	}
+	g.send(lines)
 }
 
 // Unwatch says that a child and all of its session have ended.
@@ -121,9 +125,19 @@ func (g *Guard) RenewUntil(at Instant) {
 		return
 	}
 	g.until = at
-	if g.proc != nil {
+	if g.proc != nil && g.anySupervised() { // the guardian sleeps while there is nothing to keep
 		g.send(untilLine(at))
 	}
+}
+
+// anySupervised needs mu.
+func (g *Guard) anySupervised() bool {
+	for _, w := range g.watched {
+		if w.supervised {
+			return true
+		}
+	}
+	return false
 }
 
 // Lapsed tells whether there was a lease and it has passed: the guardian has killed the supervised children or is about

@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds waits for events; it is not a delay.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 const helperVariable = "FIRESTEEL_GUARD_TEST_WORKER"
 
@@ -49,15 +49,6 @@ func playWorker(dir string) {
 		case "lease":
 			d, _ := time.ParseDuration(rest)
 			g.Renew(d)
-			fmt.Println(g.PID())
-		case "keep":
-			d, _ := time.ParseDuration(rest)
-			g.Renew(d)
-			go func() {
-				for range time.Tick(d / 30) {
-					g.Renew(d)
-				}
-			}()
 			fmt.Println(g.PID())
 		case "run", "supervise":
 			runChild(g, rest, verb == "supervise")
@@ -325,9 +316,9 @@ func TestKilledGuardianIsReplaced(t *testing.T) {
 func TestFrozenWorkerLosesItsSupervisedChildren(t *testing.T) {
 	t.Parallel()
 	w := newWorker(t)
-	w.tell(t, "keep 3s")
 	_, kept := startFamily(t, w, "run")
-	guardian, leased := startFamily(t, w, "supervise")
+	guardian, leased := startFamily(t, w, "supervise") // without a lease yet, so that they can take their time
+	w.tell(t, "lease 1s")
 	send(t, w.Process.Pid, syscall.SIGSTOP)
 	gone(t, leased...)
 	lives(t, append(kept, guardian)...)
