@@ -252,9 +252,8 @@ func (d *dispatcher) handle(ev fsm.Event) {
 	case fsm.DriverDismissed:
 		d.tell(ev.Driver.WorkerID, ev.Index, func(l *workerLink) { l.line.killDriver(ev.Driver.RunID) })
 	case fsm.DriverChanged:
-		if l, ok := d.find(ev.Driver.WorkerID); ok && ev.Driver.State.Ends() {
-			delete(l.runs, ev.Driver.RunID)
-			l.mu.Unlock()
+		if ev.Driver.State.Ends() {
+			d.runIsOver(ev.Driver)
 		}
 	case fsm.AppEnded:
 		for _, e := range ev.Executors {
@@ -277,6 +276,14 @@ func (d *dispatcher) heardOf(e *fsm.Executor) {
 	if l, ok := d.find(e.WorkerID); ok {
 		defer l.mu.Unlock()
 		delete(l.launched, keyOf(e))
+	}
+}
+
+// runIsOver: nothing of a driver that has ended is to be launched any more.
+func (d *dispatcher) runIsOver(drv *fsm.Driver) {
+	if l, ok := d.find(drv.WorkerID); ok {
+		defer l.mu.Unlock()
+		delete(l.runs, drv.RunID)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/firesteel/firesteel/fsm"
 )
@@ -382,4 +383,37 @@ func TestDriversOfAWorkerThatForgetsAreGivenUp(t *testing.T) {
 		t.Errorf("unclear: %v", unclear.drivers)
 	}
 	told(t, "w1", l)
+}
+
+// A held driver stays with its lost worker for a while, without a run on any. What happens next to that worker must be taken.
+func TestDriversHeldAndTakenBack(t *testing.T) {
+	t.Parallel()
+	x := newDispatchTest(t)
+	register := &fsm.RegisterWorker{Worker: fsm.Worker{
+		ID: "w1", Host: "host-w1", Port: 7000, Cores: 8, MemoryMB: 8192, Kind: fsm.WorkerGo, Builds: []string{testBuild}, Incarnation: "1", Registered: now(), DriverLeaseMS: 1000,
+	}}
+	x.do(register, nil)
+	l := x.attach("w1")
+	drv := x.driver("w1", true)
+	x.carry()
+	told(t, "w1", l, "launch "+drv.ID+", run "+drv.RunID)
+	x.do(&fsm.WorkerLost{ID: "w1", Incarnation: "1", Silent: true}, nil)
+	x.do(register, nil)
+	carried := make(chan struct{})
+	go func() {
+		defer close(carried)
+		x.carry()
+	}()
+	select {
+	case <-carried:
+	case <-time.After(patience):
+		t.Fatal("an event of a lost worker's driver holds up all that follow")
+	}
+	x.do(&fsm.WorkerReport{ID: "w1", Incarnation: "1", Drivers: []string{drv.RunID}}, nil)
+	l = newFakeLine()
+	x.d.attach("w1", l, workerList{drivers: []string{drv.RunID}})
+	told(t, "w1", l)
+	if d, ok := x.State().Driver(drv.ID); !ok || d.State != fsm.DriverRunning {
+		t.Errorf("taken back: %+v", d)
+	}
 }
