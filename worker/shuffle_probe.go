@@ -83,7 +83,7 @@ func readShuffleAnswer(r io.Reader) (portHolder, error) {
 		}
 	case frameFailure:
 		// One that wants authentication does not answer before (SaslRpcHandler, AuthRpcHandler).
-		if text := body; bytes.Contains(text, []byte("Sasl")) || bytes.Contains(text, []byte("SASL")) || bytes.Contains(text, []byte("uth")) {
+		if text := bytes.ToLower(body); bytes.Contains(text, []byte("sasl")) || bytes.Contains(text, []byte("auth")) {
 			return aShuffleService, nil
 		}
 	}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/firesteel/firesteel/config"
@@ -147,7 +149,8 @@ func (s *ShuffleService) once(ctx context.Context, ready func()) error {
 
 var errNoAnswer = errors.New("it does not answer as one does")
 
-// awaitOther returns when another's shuffle service does not answer any more.
+// awaitOther returns when nobody listens on the port any more. It does not ask: one that authenticates writes a stack trace
+// into its log for every question.
 func (s *ShuffleService) awaitOther(ctx context.Context) error {
 	for {
 		select {
@@ -155,7 +158,10 @@ func (s *ShuffleService) awaitOther(ctx context.Context) error {
 			return nil
 		case <-time.After(otherEvery):
 		}
-		if holder, _ := askShuffleService(ctx, s.cfg.Host, s.cfg.Settings.Port); holder == nobody {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(s.cfg.Host, strconv.Itoa(s.cfg.Settings.Port)))
+		if err == nil {
+			conn.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
 			return errors.New("the other shuffle service is gone")
 		}
 	}
