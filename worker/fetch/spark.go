@@ -35,7 +35,7 @@ func openSpark(ctx context.Context, r *request) (source, error) {
 	case errors.Is(err, wire.ErrFrame), errors.Is(err, wire.ErrFrameTooLarge):
 		err = fmt.Errorf("%w of a Spark driver: is it the port of its file server (spark.driver.port)? %w", ErrProtocol, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("the driver closed the connection without an answer; with spark.authenticate it gives files to its own application only: %w", io.ErrUnexpectedEOF)
+		err = fmt.Errorf("the driver closed the connection without an answer; is it one that still runs, without TLS on its port (spark.ssl.rpc.enabled)? %w", io.ErrUnexpectedEOF)
 	}
 	return source{}, err
 }
