@@ -16,7 +16,7 @@ import (
 	"github.com/firesteel/firesteel/worker/fetch"
 )
 
-var served = map[string]*regexp.Regexp{
+var fileServer = map[string]*regexp.Regexp{
 	"jar": regexp.MustCompile(`^JAR (spark://\S+)`), "classes": regexp.MustCompile(`^CLASSES (spark://\S+)`),
 }
 
@@ -38,7 +38,7 @@ func TestDriverFileServer(t *testing.T) {
 	})
 	for _, j := range jobs {
 		url := map[string]string{}
-		for what, line := range served {
+		for what, line := range fileServer {
 			url[what] = f.await(j, line).Match[1]
 		}
 		for at, want := range map[string][]byte{url["jar"]: content, url["classes"] + "/org/Empty.class": nil, url["classes"] + "/org/X.class": []byte("a class")} {
