@@ -29,14 +29,14 @@ func (a admin) SubmitDriver(ctx context.Context, r *clusterpb.SubmitDriverReques
 	}
 	req, err := submission.ParseRequest(body)
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return nil, status.Error(codes.InvalidArgument, submission.Explain(err))
 	}
 	id, err := submissions{a.m}.Create(ctx, req, r.GetIdempotencyKey())
 	switch {
 	case errors.Is(err, submission.ErrUnavailable):
 		return nil, status.Error(codes.Unavailable, err.Error())
 	case err != nil:
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return nil, status.Error(codes.InvalidArgument, submission.Explain(err))
 	}
 	return &clusterpb.SubmitDriverReply{DriverId: id}, nil
 }
