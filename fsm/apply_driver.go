@@ -26,7 +26,7 @@ func (t *txn) submitDriver(c *SubmitDriver) (any, *Refusal) {
 	d.RunID = d.ID
 	t.keepKey(c.Key, d.ID, in.Submitted+c.KeepMS)
 	t.drivers.Insert([]byte(d.ID), d)
-	t.waitingDrivers.Insert(seqKey(d.Seq), d)
+	t.enqueue(d)
 	t.emit(Event{Kind: DriverChanged, Driver: d})
 	return DriverSubmittedResult{DriverID: d.ID}, nil
 }
@@ -100,7 +100,7 @@ func (t *txn) driverStateChanged(c *DriverStateChanged) (any, *Refusal) {
 // endDriver is Master.removeDriver. Its applications end with it.
 func (t *txn) endDriver(d *Driver, s DriverState, exception string, at int64, retained int) {
 	t.unplaceDriver(d)
-	t.waitingDrivers.Delete(seqKey(d.Seq))
+	t.dequeue(d.Seq)
 	t.drivers.Delete([]byte(d.ID))
 	for _, run := range d.Runs {
 		t.driverRuns.Delete([]byte(run))

@@ -69,7 +69,7 @@ func (d *Driver) idParts() IDParts {
 func (t *txn) putOn(d *Driver, w *Worker) {
 	t.reserve(w, d.Cores, d.MemoryMB, d.Resources)
 	d.State, d.WorkerID, d.WorkerAddr, d.HoldMS = DriverRunning, w.ID, string(addressKey(w.Host, w.Port)), 0
-	t.waitingDrivers.Delete(seqKey(d.Seq))
+	t.dequeue(d.Seq)
 	t.drivers.Insert([]byte(d.ID), d)
 	t.driversOn.Insert(driverOnKey(d), d)
 }
@@ -106,7 +106,7 @@ func (t *txn) await(d *Driver, reason string, at int64) {
 		t.endAppsOf(d, AppFailed, fmt.Sprintf("run %s of its driver is over: %s", d.RunID, reason), at)
 	}
 	t.drivers.Insert([]byte(d.ID), d)
-	t.waitingDrivers.Insert(seqKey(d.Seq), d)
+	t.enqueue(d)
 	t.emit(Event{Kind: DriverChanged, Driver: d})
 }
 
@@ -148,8 +148,8 @@ func (t *txn) reportDrivers(w *Worker, listed []string, at int64) (kill []string
 			kill = append(kill, id)
 		}
 	}
-	for _, d := range list(t.waitingDrivers, nil) {
-		if d.HoldMS > 0 && d.WorkerID == w.ID && !slices.Contains(listed, d.RunID) {
+	for _, d := range list(t.heldDrivers, workerExecPrefix(w.ID)) {
+		if !slices.Contains(listed, d.RunID) {
 			t.unhold(d, "worker "+w.ID+" does not run it", at)
 		}
 	}

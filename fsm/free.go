@@ -33,6 +33,7 @@ func (t *txn) deleteWorker(id string) {
 
 // indexWorker brings the indexes from one record of a worker to the next; either may be nil.
 func (t *txn) indexWorker(old, w *Worker) {
+	t.indexMakes(old, w)
 	if old.offers() && !(w.offers() && w.CoresFree() == old.CoresFree()) {
 		t.free.Delete(freeKey(old))
 	}

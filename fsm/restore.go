@@ -171,7 +171,7 @@ func (t *txn) restoreDriver(d *Driver) error {
 		t.driverRuns.Insert([]byte(run), d.ID)
 	}
 	if d.Waits() {
-		t.waitingDrivers.Insert(seqKey(d.Seq), d)
+		t.enqueue(d)
 	} else if d.WorkerID != "" {
 		t.driversOn.Insert(driverOnKey(d), d)
 	}

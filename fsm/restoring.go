@@ -130,7 +130,7 @@ func (r *restoring) addDriver(d *Driver) {
 	r.out.Drivers++
 	if d.Waits() {
 		r.drivers.Insert([]byte(d.ID), d)
-		r.waitingDrivers.Insert(seqKey(d.Seq), d)
+		r.enqueue(d)
 		return
 	}
 	if w, ok := r.hasRoom(d.WorkerID, d.Cores, d.MemoryMB, d.Resources); ok {

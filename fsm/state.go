@@ -18,6 +18,9 @@ type State struct {
 	free *iradix.Tree[*Worker] // those that could be given something, by free cores
 	dead *iradix.Tree[string]  // host:port of dead workers -> id
 
+	builds   *iradix.Tree[int] // what ALIVE workers run -> how many of them
+	memories *iradix.Tree[int] // how much memory they have -> likewise
+
 	apps         *iradix.Tree[*App]   // live ones, by order of registration
 	appIDs       *iradix.Tree[uint64] // id -> order
 	appDrv       *iradix.Tree[uint64] // driver address -> order
@@ -32,6 +35,8 @@ type State struct {
 	driverKeys     *iradix.Tree[*driverKey]
 	keyEnds        *iradix.Tree[*driverKey] // by the time at which they are forgotten
 	waitingDrivers *iradix.Tree[*Driver]    // those that wait for a worker, by order
+	queuedDrivers  *iradix.Tree[*Driver]    // those of them that may be placed, by shape and order
+	heldDrivers    *iradix.Tree[*Driver]    // the others, by worker
 	driversOn      *iradix.Tree[*Driver]    // running ones, by worker
 
 	completedApps    *iradix.Tree[*CompletedApp] // by order of completion
@@ -44,11 +49,11 @@ type State struct {
 
 func emptyState() *State {
 	return &State{
-		workers: iradix.New[*Worker](), addresses: iradix.New[string](), free: iradix.New[*Worker](), dead: iradix.New[string](), wantedShapes: iradix.New[*wanted](),
+		workers: iradix.New[*Worker](), addresses: iradix.New[string](), free: iradix.New[*Worker](), builds: iradix.New[int](), memories: iradix.New[int](), dead: iradix.New[string](), wantedShapes: iradix.New[*wanted](),
 		apps: iradix.New[*App](), appIDs: iradix.New[uint64](), appDrv: iradix.New[uint64](), wanting: iradix.New[*App](),
 		execs: iradix.New[*Executor](), onWorker: iradix.New[*Executor](),
 		driverRuns: iradix.New[string](), driverApps: iradix.New[uint64](), driverKeys: iradix.New[*driverKey](), keyEnds: iradix.New[*driverKey](),
-		drivers: iradix.New[*Driver](), waitingDrivers: iradix.New[*Driver](), driversOn: iradix.New[*Driver](),
+		drivers: iradix.New[*Driver](), waitingDrivers: iradix.New[*Driver](), queuedDrivers: iradix.New[*Driver](), heldDrivers: iradix.New[*Driver](), driversOn: iradix.New[*Driver](),
 		completedApps: iradix.New[*CompletedApp](), completedDrivers: iradix.New[*Driver](),
 	}
 }

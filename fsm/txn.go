@@ -10,6 +10,8 @@ type txn struct {
 	workers          *iradix.Txn[*Worker]
 	addresses        *iradix.Txn[string]
 	free             *iradix.Txn[*Worker]
+	builds           *iradix.Txn[int]
+	memories         *iradix.Txn[int]
 	dead             *iradix.Txn[string]
 	apps             *iradix.Txn[*App]
 	appIDs           *iradix.Txn[uint64]
@@ -24,6 +26,8 @@ type txn struct {
 	driverKeys       *iradix.Txn[*driverKey]
 	keyEnds          *iradix.Txn[*driverKey]
 	waitingDrivers   *iradix.Txn[*Driver]
+	queuedDrivers    *iradix.Txn[*Driver]
+	heldDrivers      *iradix.Txn[*Driver]
 	driversOn        *iradix.Txn[*Driver]
 	completedApps    *iradix.Txn[*CompletedApp]
 	completedDrivers *iradix.Txn[*Driver]
@@ -39,11 +43,11 @@ type txn struct {
 func (s *State) begin() *txn {
 	return &txn{
 		c:       s.c,
-		workers: s.workers.Txn(), addresses: s.addresses.Txn(), free: s.free.Txn(), dead: s.dead.Txn(), wantedShapes: s.wantedShapes.Txn(),
+		workers: s.workers.Txn(), addresses: s.addresses.Txn(), free: s.free.Txn(), builds: s.builds.Txn(), memories: s.memories.Txn(), dead: s.dead.Txn(), wantedShapes: s.wantedShapes.Txn(),
 		apps: s.apps.Txn(), appIDs: s.appIDs.Txn(), appDrv: s.appDrv.Txn(), wanting: s.wanting.Txn(),
 		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
 		driverRuns: s.driverRuns.Txn(), driverApps: s.driverApps.Txn(), driverKeys: s.driverKeys.Txn(), keyEnds: s.keyEnds.Txn(),
-		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), driversOn: s.driversOn.Txn(),
+		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), queuedDrivers: s.queuedDrivers.Txn(), heldDrivers: s.heldDrivers.Txn(), driversOn: s.driversOn.Txn(),
 		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
 		requests: s.requests, staged: s.staged,
 		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), driverKeyCount: s.driverKeys.Len(),
@@ -53,11 +57,11 @@ func (s *State) begin() *txn {
 func (t *txn) commit() *State {
 	return &State{
 		c:       t.c,
-		workers: t.workers.Commit(), addresses: t.addresses.Commit(), free: t.free.Commit(), dead: t.dead.Commit(), wantedShapes: t.wantedShapes.Commit(),
+		workers: t.workers.Commit(), addresses: t.addresses.Commit(), free: t.free.Commit(), builds: t.builds.Commit(), memories: t.memories.Commit(), dead: t.dead.Commit(), wantedShapes: t.wantedShapes.Commit(),
 		apps: t.apps.Commit(), appIDs: t.appIDs.Commit(), appDrv: t.appDrv.Commit(), wanting: t.wanting.Commit(),
 		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
 		driverRuns: t.driverRuns.Commit(), driverApps: t.driverApps.Commit(), driverKeys: t.driverKeys.Commit(), keyEnds: t.keyEnds.Commit(),
-		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), driversOn: t.driversOn.Commit(),
+		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), queuedDrivers: t.queuedDrivers.Commit(), heldDrivers: t.heldDrivers.Commit(), driversOn: t.driversOn.Commit(),
 		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
 		requests: t.requests, staged: t.staged,
 	}

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// Shape is what one executor takes from a worker.
+// Shape is what one executor or driver takes from a worker.
 type Shape struct {
 	Build     string
 	Cores     int // at least 1
@@ -19,12 +19,18 @@ type wanted struct {
 	profiles int
 }
 
-// shapeKey names a shape. A text stands behind its length.
-func shapeKey(build string, p *Profile) []byte {
-	b := appendText(make([]byte, 0, len(build)+20), build)
-	b = binary.BigEndian.AppendUint64(b, uint64(max(p.Cores, 1)))
-	b = binary.BigEndian.AppendUint64(b, uint64(p.MemoryMB))
-	for _, r := range p.Resources {
+// shapeOf is what an executor of a profile takes from a worker.
+func shapeOf(build string, p *Profile) Shape {
+	return Shape{Build: build, Cores: max(p.Cores, 1), MemoryMB: p.MemoryMB, Resources: p.Resources}
+}
+
+// key names a shape. Texts and lists stand behind their length, so no key begins with another.
+func (s Shape) key() []byte {
+	b := appendText(make([]byte, 0, len(s.Build)+40), s.Build)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Cores))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.MemoryMB))
+	b = binary.AppendUvarint(b, uint64(len(s.Resources)))
+	for _, r := range s.Resources {
 		b = appendText(b, r.Name)
 		b = binary.BigEndian.AppendUint64(b, uint64(r.Amount))
 	}
@@ -71,8 +77,8 @@ func (t *txn) countWants(a *App, by int) {
 		if !a.wants(p) {
 			continue
 		}
-		key := shapeKey(a.Build, p)
-		w := &wanted{Shape: Shape{Build: a.Build, Cores: max(p.Cores, 1), MemoryMB: p.MemoryMB, Resources: p.Resources}}
+		w := &wanted{Shape: shapeOf(a.Build, p)}
+		key := w.key()
 		if old, ok := t.wantedShapes.Get(key); ok {
 			*w = *old
 		}

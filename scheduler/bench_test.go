@@ -125,3 +125,36 @@ func BenchmarkBurst(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWaitingDrivers is one pass while drivers wait that fit nowhere, though there is room. The aim: what waits costs
+// a pass nothing in proportion, where it wants the same few things.
+func BenchmarkWaitingDrivers(b *testing.B) {
+	for _, bc := range []struct {
+		name   string
+		spare  int
+		memory func(i int) int
+	}{
+		{"TooLarge", 2, func(int) int { return 1 << 20 }},
+		{"TooLargeAllDifferent", 2, func(i int) int { return 1<<20 + i }},
+		{"TooLargeOfTen", 2, func(i int) int { return 1<<20 + i%10 }},
+		{"FullCluster", 0, func(int) int { return 512 }},
+	} {
+		for _, workers := range []int{500, benchWorkers} {
+			for _, drivers := range []int{1, 5000, 20000} {
+				b.Run(fmt.Sprintf("%s/%dWorkers/%dDrivers", bc.name, workers, drivers), func(b *testing.B) {
+					c := benchCluster(b, workers, bc.spare, false)
+					for i := range drivers {
+						c.driver(fsm.Driver{Cores: 1, MemoryMB: bc.memory(i)})
+					}
+					s := c.state()
+					b.ReportAllocs()
+					for b.Loop() {
+						if out := scheduler.Plan(s, c.set, scheduler.Input{Seed: 1}); !out.Empty() {
+							b.Fatalf("%d placements", len(out.Plan.Drivers))
+						}
+					}
+				})
+			}
+		}
+	}
+}

@@ -79,7 +79,7 @@ func (c *cluster) pass() scheduler.Outcome {
 func (c *cluster) passExcluding(exclude func(string) bool) scheduler.Outcome {
 	c.t.Helper()
 	c.seed++
-	out := scheduler.Plan(c.m.State(), c.set, scheduler.Input{Seed: c.seed, Exclude: exclude})
+	out := scheduler.Plan(c.m.State(), c.set, scheduler.Input{Seed: c.seed, Exclude: exclude, Warn: true})
 	var applied fsm.PlanApplied
 	c.apply(&out.Plan, &applied)
 	if applied.Refused != 0 {

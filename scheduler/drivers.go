@@ -1,36 +1,121 @@
 package scheduler
 
-import "github.com/firesteel/firesteel/fsm"
+import (
+	"slices"
+
+	"github.com/firesteel/firesteel/fsm"
+)
 
 // drivers places waiting drivers in the order of their submission. One that does not fit is passed by later ones.
 func (p *pass) drivers() {
-	running := p.state.DriverCount() - p.state.WaitingDriverCount()
-	pick := p.firstFit
+	if p.state.WaitingDriverCount() == 0 || !p.moreDrivers() {
+		return
+	}
+	if queues, ok := p.state.Queues(fewShapes); ok {
+		p.fromQueues(queues)
+	} else {
+		p.oneByOne()
+	}
+}
+
+// moreDrivers tells whether another one may run.
+func (p *pass) moreDrivers() bool {
+	running := p.state.DriverCount() - p.state.WaitingDriverCount() + len(p.out.Plan.Drivers)
+	return p.set.MaxDrivers <= 0 || running < p.set.MaxDrivers
+}
+
+// fromQueues takes the drivers out of queues, each of which waits for one thing: where one does not fit, those behind it do
+// not either, since nothing becomes free in a pass.
+func (p *pass) fromQueues(queues []fsm.Queue) {
+	queues = slices.DeleteFunc(queues, func(q fsm.Queue) bool {
+		n := driverNeed(q.First)
+		if p.promising(&n) {
+			return false
+		}
+		p.driverUnplaced(q.First, &n)
+		return true
+	})
+	for len(queues) > 0 && p.moreDrivers() {
+		i := oldest(queues)
+		q := &queues[i]
+		if p.driver(q.First) {
+			q.Next()
+		} else {
+			q.First = nil
+		}
+		if q.First == nil {
+			queues = slices.Delete(queues, i, i+1)
+		}
+	}
+}
+
+// oldest is the queue whose next driver was submitted first.
+func oldest(queues []fsm.Queue) (best int) {
+	for i := range queues {
+		if queues[i].First.Seq < queues[best].First.Seq {
+			best = i
+		}
+	}
+	return best
+}
+
+// oneByOne looks at every driver: there are too many that each wait for something else.
+func (p *pass) oneByOne() {
 	for d := range p.state.WaitingDrivers() {
 		if d.HoldMS > 0 {
 			continue // its last run may be alive
 		}
-		if p.set.MaxDrivers > 0 && running >= p.set.MaxDrivers {
+		if !p.moreDrivers() {
 			return // Master.schedule looks at the rest too, and places none of them
 		}
-		v := p.capacity()
-		if p.set.SpreadOutDrivers && p.ring == nil {
-			p.ring = shuffled(len(v.slots), p.in.Seed)
-			pick = p.nextInRing
-		}
-		n := driverNeed(d)
-		i, ok := int32(0), false
-		if !v.hopeless(&n) {
-			i, ok = pick(v, &n)
-		}
-		if !ok {
-			p.driverUnplaced(v, d, &n)
-			continue
-		}
-		v.take(i, n.cores, n.memory, n.resources, 1)
-		p.out.Plan.Drivers = append(p.out.Plan.Drivers, fsm.DriverPlacement{DriverID: d.ID, WorkerID: v.slots[i].w.ID})
-		running++
+		p.driver(d)
 	}
+}
+
+// driver places one driver, if it fits.
+func (p *pass) driver(d *fsm.Driver) bool {
+	v := p.capacityByID()
+	pick := p.firstFit
+	if p.set.SpreadOutDrivers {
+		if p.ring == nil {
+			p.ring = shuffled(len(v.slots), p.in.Seed)
+		}
+		pick = p.nextInRing
+	}
+	n := driverNeed(d)
+	i, ok := int32(0), false
+	if !v.hopeless(&n) {
+		i, ok = pick(v, &n)
+	}
+	if !ok {
+		p.driverUnplaced(d, &n)
+		return false
+	}
+	v.take(i, n.cores, n.memory, n.resources, 1)
+	p.out.Plan.Drivers = append(p.out.Plan.Drivers, fsm.DriverPlacement{DriverID: d.ID, WorkerID: v.slots[i].w.ID})
+	return true
+}
+
+// fewLooks is at how many workers promising looks.
+const fewLooks = 32
+
+// promising tells whether it is worth to collect the whole cluster for a need: false where no worker can take it, as far as
+// a few looks tell. Most of what waits for long is so.
+func (p *pass) promising(n *need) bool {
+	if n.memory > p.state.LargestMemoryMB() || !p.state.RunsAnywhere(n.build) {
+		return false
+	}
+	free := p.state.FreeByCores(true)
+	for range fewLooks {
+		w, ok := free.Next()
+		switch {
+		case !ok || w.CoresFree() < n.cores:
+			return false
+		case w.MemoryFreeMB() >= n.memory && w.Runs(n.build):
+			return true
+		}
+	}
+	return true
 }
 
 func driverNeed(d *fsm.Driver) need {

@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -151,5 +152,89 @@ func TestFirstFitGivesUpOnOneShapeOnly(t *testing.T) {
 	c.pass()
 	if d, _ := c.state().Driver(id); d.WorkerID != "w1" {
 		t.Errorf("the small driver is %s on %q, want it on w1", d.State, d.WorkerID)
+	}
+}
+
+// TestManyDriversWait: however many wait and however many things they wait for, they are placed as Spark's Master does it,
+// which looks at one after the other.
+func TestManyDriversWait(t *testing.T) {
+	t.Parallel()
+	for _, shapes := range []int{1, 5, 64, 65, 300} {
+		for _, spread := range []bool{true, false} {
+			for _, most := range []int{fsm.Unlimited, 7} {
+				c := newCluster(t, settings(func(s *scheduler.Settings) { s.SpreadOutDrivers, s.MaxDrivers = spread, most }))
+				c.workers(9, 11, 4096)
+				c.worker("large", 30, 8192, accelerated(3, 0))
+				for i := range 300 {
+					kind := i * 7 % shapes
+					d := fsm.Driver{Cores: 1 + kind%4, MemoryMB: 100 + 40*kind}
+					if kind%5 == 4 {
+						d.Needs = []fsm.ResourceAmount{{Name: "gpu", Amount: 1}}
+					}
+					c.driver(d)
+				}
+				for pass := range 3 {
+					in := scheduler.Input{Seed: uint64(pass)}
+					got, want := scheduler.Plan(c.state(), c.set, in).Plan, referencePlan(c.state(), c.set, in)
+					if !reflect.DeepEqual(got, want) {
+						t.Fatalf("%d shapes, spread %v, at most %d, pass %d:\n got %+v\nwant %+v", shapes, spread, most, pass, got.Drivers, want.Drivers)
+					}
+					if pass == 0 && len(got.Drivers) == 0 {
+						t.Fatalf("%d shapes: nothing was placed", shapes)
+					}
+					c.pass()
+					for _, p := range got.Drivers[:len(got.Drivers)/2] {
+						c.apply(&fsm.DriverStateChanged{ID: p.DriverID, State: fsm.DriverFinished}, nil)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestHopelessDriversCostNoLook: drivers that no worker can take make a pass look at none, and an application's executor is
+// placed after a look at a few.
+func TestHopelessDriversCostNoLook(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		d    fsm.Driver
+	}{
+		{"cores", fsm.Driver{Cores: 99, MemoryMB: 1}},
+		{"memory", fsm.Driver{Cores: 1, MemoryMB: 99999}},
+		{"build", fsm.Driver{Cores: 1, MemoryMB: 1, Build: "nobody's"}},
+	} {
+		c := newCluster(t, settings())
+		c.workers(50, 4, 4096)
+		for range 200 {
+			c.driver(tc.d)
+		}
+		looks := 0
+		count := func(string) bool { looks++; return false }
+		if out := scheduler.Plan(c.state(), c.set, scheduler.Input{Exclude: count}); looks > 0 || !out.Empty() {
+			t.Errorf("%s: %d workers were looked at, %+v", tc.name, looks, out.Plan)
+		}
+		c.app(fsm.Profile{Cores: 1, MemoryMB: 512, Target: 1}, fsm.Unlimited)
+		if out := scheduler.Plan(c.state(), c.set, scheduler.Input{Exclude: count}); looks > 5 || len(out.Plan.Executors) != 1 {
+			t.Errorf("%s: %d workers were looked at, %+v", tc.name, looks, out.Plan)
+		}
+	}
+}
+
+// TestHeldDriversAreNotPlaced: and those that wait for the same are.
+func TestHeldDriversAreNotPlaced(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, settings())
+	c.worker("w1", 4, 1024, func(w *fsm.Worker) { w.DriverLeaseMS = 60_000 })
+	d := smallDriver()
+	d.Supervise = true
+	held := c.driver(d)
+	c.pass()
+	c.apply(&fsm.WorkerLost{ID: "w1", Reason: "test", Silent: true}, nil)
+	c.worker("w2", 4, 1024)
+	other := c.driver(d)
+	out := c.pass()
+	if len(out.Plan.Drivers) != 1 || out.Plan.Drivers[0].DriverID != other {
+		t.Errorf("placed %+v, want %s alone; %s is held", out.Plan.Drivers, other, held)
 	}
 }

@@ -57,8 +57,8 @@ func (c Cause) Nowhere() bool { return c == NoWorkers || c == NoRelease || c == 
 
 // driverUnplaced notes a driver where Master.schedule warns: always in first-fit mode; where drivers are spread, only if
 // there is an idle worker and the driver does not fit even there.
-func (p *pass) driverUnplaced(v *view, d *fsm.Driver, n *need) {
-	if len(p.out.Unplaced) >= maxUnplaced || p.set.SpreadOutDrivers && !v.anyIdle() {
+func (p *pass) driverUnplaced(d *fsm.Driver, n *need) {
+	if !p.in.Warn || len(p.out.Unplaced) >= maxUnplaced || p.set.SpreadOutDrivers && !p.capacityByID().anyIdle() {
 		return
 	}
 	u := Unplaced{DriverID: d.ID}

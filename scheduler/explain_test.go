@@ -81,8 +81,8 @@ func TestUnplacedIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, settings())
 	c.workers(1, 1, 1024)
-	for range 100 {
-		c.driver(fsm.Driver{Cores: 2, MemoryMB: 128})
+	for i := range 100 {
+		c.driver(fsm.Driver{Cores: 2, MemoryMB: 128 + i})
 	}
 	if n := len(c.pass().Unplaced); n == 0 || n > 8 {
 		t.Errorf("%d explanations in one pass", n)

@@ -9,7 +9,9 @@ func Plan(s *fsm.State, set Settings, in Input) Outcome {
 	p.out.Plan.At = in.At
 	p.drivers()
 	p.apps()
-	p.onlyAppUnplaced()
+	if p.in.Warn {
+		p.onlyAppUnplaced()
+	}
 	if p.view != nil {
 		p.view.release()
 	}
@@ -31,7 +33,15 @@ type pass struct {
 // capacity is made when it is first needed: most passes of a satisfied cluster need none.
 func (p *pass) capacity() *view {
 	if p.view == nil {
-		p.view = newView(p.state, p.set.WorkerSelectionPolicy, p.in.Exclude)
+		p.view = newView(p.state, p.set.WorkerSelectionPolicy, p.in.Exclude, false)
+	}
+	return p.view
+}
+
+// capacityByID is capacity for drivers, which are placed by the workers' ids.
+func (p *pass) capacityByID() *view {
+	if p.view == nil {
+		p.view = newView(p.state, p.set.WorkerSelectionPolicy, p.in.Exclude, true)
 	}
 	return p.view
 }

@@ -26,6 +26,8 @@ type Input struct {
 	// Exclude tells of workers that get nothing new for now: suspects, and those whose own list of what they run has
 	// not been seen in this term. nil excludes none. It is called at most once per worker that could take something.
 	Exclude func(workerID string) bool
+	// Warn asks for Outcome.Unplaced, which takes a look at every worker for each entry.
+	Warn bool
 }
 
 // Outcome is what a pass decided.
@@ -34,7 +36,7 @@ type Outcome struct {
 	Plan fsm.ApplyPlan
 	// Unplaced names what could not be placed where Spark's Master would warn of it: a driver that does not even fit
 	// on an idle worker, and the only application of a cluster that has no executor and can be given none. At most
-	// maxUnplaced entries; Explain gives all.
+	// maxUnplaced entries, and only one of the drivers that wait for the same; Explain gives all.
 	Unplaced []Unplaced
 }
 

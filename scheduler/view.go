@@ -94,11 +94,12 @@ var views = sync.Pool{New: func() any {
 	return &view{atMost: map[coresOfBuild]int{}, failed: map[string]struct{}{}, firstFit: map[shape]int{}}
 }}
 
-// newView takes what is free on every worker that may be given something. release gives the memory back.
-func newView(s *fsm.State, policy Policy, exclude func(string) bool) *view {
+// newView takes what is free on every worker that may be given something, all of it at once and by the workers' ids where
+// that is asked for. release gives the memory back.
+func newView(s *fsm.State, policy Policy, exclude func(string) bool, byID bool) *view {
 	v := views.Get().(*view)
 	v.policy, v.exclude = policy, exclude
-	if policy.byCores() && s.WaitingDriverCount() == 0 { // drivers are placed by the workers' ids
+	if policy.byCores() && !byID {
 		v.source, v.sorted = s.FreeByCores(policy.descending()), true
 		v.nextHead()
 		return v
