@@ -7,8 +7,9 @@
 // final [Report]; [BuildCommand] makes the command line and environment that
 // Spark's own Worker would make; [Spawner] starts processes so that none
 // outlives the worker; [Homes] finds the Spark installation that fits an
-// application; [ShuffleService] runs Spark's own external shuffle service in a
-// process beside; [UI] serves /json/, /logPage/ and /log/.
+// application; package fetch brings drivers' files; [ShuffleService] runs
+// Spark's own external shuffle service in a process beside; [UI] serves
+// /json/, /logPage/ and /log/.
 //
 // Nothing outlives what it belongs to. A process takes its descendants along,
 // found by a mark in their environment; package guard's guardian ends the rest

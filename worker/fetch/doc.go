@@ -13,5 +13,8 @@
 // read: what was tried (without secrets), what happened, what to do. A fetch ends at once with its context, and memory does
 // not grow with the file.
 //
+// Tests run against what real servers have answered, and S3 against a server that checks signatures; TestRealHDFS (tag
+// realhdfs) starts Hadoop's own NameNodes, TestDriverFileServer of chaos/e2e drivers of both releases.
+//
 // It does not unpack archives, resolve globs, maven coordinates or --jars: drivers do that themselves.
 package fetch

@@ -13,7 +13,8 @@ import (
 // lines are the connections of one fetch, whichever library opens them: all end with the fetch or with its context, and
 // one on which nothing moves for so long is given up.
 type lines struct {
-	ctx    context.Context
+	ctx    context.Context // ends with them
+	cancel context.CancelCauseFunc
 	dialer func(ctx context.Context, network, address string) (net.Conn, error)
 	idle   time.Duration
 	stop   func() bool
@@ -26,7 +27,8 @@ type lines struct {
 }
 
 func newLines(ctx context.Context, dialer func(context.Context, string, string) (net.Conn, error), idle time.Duration) *lines {
-	l := &lines{ctx: ctx, dialer: dialer, idle: idle}
+	l := &lines{dialer: dialer, idle: idle}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.stop = context.AfterFunc(ctx, l.end)
 	return l
 }
@@ -41,14 +43,16 @@ func (l *lines) dial(_ context.Context, network, address string) (net.Conn, erro
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil {
+	switch {
+	case l.ended && err == nil:
+		conn.Close()
+		return nil, net.ErrClosed
+	case l.ended:
+		return nil, err
+	case err != nil:
 		l.last = err
 		l.mute = l.mute || errors.Is(err, ErrSilent)
 		return nil, err
-	}
-	if l.ended {
-		conn.Close()
-		return nil, net.ErrClosed
 	}
 	l.open = append(l.open, conn)
 	return &line{Conn: conn, lines: l}, nil
@@ -66,6 +70,7 @@ func (l *lines) dialAgain(ctx context.Context, network, address string) (net.Con
 }
 
 func (l *lines) end() {
+	l.cancel(net.ErrClosed)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ended = true
