@@ -80,6 +80,7 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	d.spawn(func() { d.live.run(ctx) })
 	d.spawn(func() { d.waiting.run(ctx) })
 	d.spawn(func() { d.pruneWorkers(ctx) })
+	d.spawn(d.watchLaunches)
 	d.spawn(func() { d.pilot.Run(ctx) })
 	d.spawn(func() { d.reconcileMasters(ctx) })
 	err := d.follow(events)

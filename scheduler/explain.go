@@ -212,9 +212,12 @@ func (st *stuck) add(u Unplaced, n *need) {
 // explain says what stands between a need and the workers.
 func (u *Unplaced) explain(s *fsm.State, exclude func(string) bool, n *need) {
 	u.Build = n.build
-	alive, run, large, doubted := 0, 0, 0, 0
+	alive, run, large, doubted, drained := 0, 0, 0, 0, 0
 	maxCores, maxMemory := 0, 0
 	for w := range s.Workers() {
+		if w.State == fsm.WorkerDecommissioned && w.Runs(n.build) {
+			drained++
+		}
 		if w.State != fsm.WorkerAlive {
 			continue
 		}
@@ -243,6 +246,9 @@ func (u *Unplaced) explain(s *fsm.State, exclude func(string) bool, n *need) {
 		u.Cause, u.Reason = InDoubt, fmt.Sprintf("the %d workers that are large enough are suspects, or have not said yet what they run", large)
 	default:
 		u.Cause, u.Reason = WaitsForRoom, fmt.Sprintf("waits for room: asks for %s on one worker, %d of %d ALIVE workers are large enough", n, large, alive)
+	}
+	if drained > 0 {
+		u.Reason += fmt.Sprintf("; %d that run it are DECOMMISSIONED", drained)
 	}
 	u.Never = u.Cause == NoRelease || u.Cause == TooLarge
 }

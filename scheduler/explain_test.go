@@ -113,6 +113,12 @@ func TestStuck(t *testing.T) {
 	if got := scheduler.Stuck(c.state(), nil); len(got) != 1 || got[0].AppID != served || got[0].Cause != scheduler.NoWorkers || got[0].Never {
 		t.Errorf("without workers: %+v", got)
 	}
+	c.worker("drained", 2, 1024)
+	c.apply(&fsm.DecommissionWorker{ID: "drained"}, nil)
+	if got := scheduler.Stuck(c.state(), nil); len(got) != 1 || got[0].Cause != scheduler.NoWorkers || !strings.Contains(got[0].Reason, "1 that run it are DECOMMISSIONED") {
+		t.Errorf("with a drained worker: %+v", got)
+	}
+	c.apply(&fsm.WorkerLost{ID: "drained"}, nil)
 	c.worker("w1", 2, 1024)
 	c.pass()
 	room := c.app(fsm.Profile{Cores: 1, MemoryMB: 256, Target: 1}, 1)

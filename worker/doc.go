@@ -21,6 +21,7 @@
 // told.
 //
 // It decides nothing about placement: what should run is the master's word,
-// brought by the session (agent*.go), which compares it with [Executors.List].
+// brought by the session (agent*.go), which compares it with [Executors.List];
+// only to be drained may a worker wish itself ([Worker.Decommission]).
 // It is written for Linux: process groups, sessions and parent death signals.
 package worker

@@ -33,6 +33,8 @@ type Config struct {
 	Homes []spark.Release
 	// Cores and Memory (MiB) of each worker; 0 is 2 and 4096.
 	Cores, Memory int
+	// WorkerHosts are what the workers announce, where Net is nil; the address of loopback where there are fewer.
+	WorkerHosts []string
 	// Properties are spark.* settings of masters and workers.
 	Properties map[string]string
 	// Net gives every master and worker a host of its own, named by its id; nil puts all of them on loopback. Drivers then
@@ -86,6 +88,7 @@ type Worker struct {
 	*proc.Member
 	ID   string
 	host host
+	name string // what it announces
 	web  int
 }
 
@@ -143,6 +146,9 @@ func New(c Config) (*Cluster, error) {
 		if w.host, err = hostFor(c.Net, w.ID); err != nil {
 			return nil, err
 		}
+		if w.name = w.host.ip(); c.Net == nil && i < len(c.WorkerHosts) {
+			w.name = c.WorkerHosts[i]
+		}
 		w.Member = c.Run.NewMember(w.host.place(proc.Config{Name: w.ID, Path: c.Binary, Args: slices.Insert(cl.workerArgs(w, c, properties), 1, gossip...), Env: env, Outlive: c.Outlive}))
 		cl.Workers = append(cl.Workers, w)
 	}
@@ -183,7 +189,7 @@ func (c *Cluster) workerArgs(w *Worker, cfg Config, properties string) []string 
 	for _, h := range cfg.Homes {
 		homes = append(homes, h.Home)
 	}
-	return []string{"worker", "--id", w.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", w.ID), "--host", w.host.ip(),
+	return []string{"worker", "--id", w.ID, "--data-dir", filepath.Join(c.Run.Dir, "data", w.ID), "--host", w.name, "--bind", w.host.ip(),
 		"--webui-port", strconv.Itoa(w.web), "-c", strconv.Itoa(cfg.Cores), "-m", strconv.Itoa(cfg.Memory) + "m",
 		"-d", filepath.Join(c.Run.Dir, "work", w.ID), "--spark-home", strings.Join(homes, ","), "--properties-file", properties, c.URL()}
 }

@@ -2,7 +2,9 @@ package spark
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +18,8 @@ type WorkerConfig struct {
 	Name    string // of the process and its log; "" is made of the release
 	// Cores and Memory (MiB); 0 is 2 and 2048.
 	Cores, Memory int
+	// Conf are settings of the worker.
+	Conf map[string]string
 }
 
 // Worker is Spark's own Worker of a release, unmodified.
@@ -26,7 +30,13 @@ type Worker struct {
 }
 
 // small makes the worker's JVM start with little: the machine that tests has two cores. Its executors do not inherit it.
-var small = []string{"SPARK_DAEMON_MEMORY=256m", "SPARK_DAEMON_JAVA_OPTS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+func small(conf map[string]string) []string {
+	opts := "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+	for _, key := range slices.Sorted(maps.Keys(conf)) {
+		opts += " -D" + key + "=" + conf[key]
+	}
+	return []string{"SPARK_DAEMON_MEMORY=256m", "SPARK_DAEMON_JAVA_OPTS=" + opts}
+}
 
 // NewWorker lays a worker out and does not start it. It keeps its port when it is started again.
 func NewWorker(run *proc.Run, c WorkerConfig) (*Worker, error) {
@@ -50,7 +60,7 @@ func NewWorker(run *proc.Run, c WorkerConfig) (*Worker, error) {
 	args := []string{"org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--port", strconv.Itoa(ports[0]), "--webui-port", strconv.Itoa(ports[1]),
 		"-c", strconv.Itoa(c.Cores), "-m", strconv.Itoa(c.Memory) + "m", "-d", filepath.Join(run.Dir, "work", c.Name), c.Master}
 	env = append(env, c.Release.Env()...)
-	m := run.NewMember(proc.Config{Name: c.Name, Path: filepath.Join(c.Release.Home, "bin", "spark-class"), Args: args, Env: append(env, small...)})
+	m := run.NewMember(proc.Config{Name: c.Name, Path: filepath.Join(c.Release.Home, "bin", "spark-class"), Args: args, Env: append(env, small(c.Conf)...)})
 	return &Worker{Member: m, Release: c.Release, port: ports[0]}, nil
 }
 

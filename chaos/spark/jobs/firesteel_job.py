@@ -33,12 +33,15 @@ class Control:
         self._lines.put("gone")
 
     def wait(self, want):
-        while True:
-            line = self._lines.get()
-            if line == want:
-                return
-            if line == "gone":
-                sys.exit("the experiment has gone away")
+        while self.next() != want:
+            pass
+
+    def next(self):
+        """The next line; waits for it."""
+        line = self._lines.get()
+        if line == "gone":
+            sys.exit("the experiment has gone away")
+        return line
 
     def told(self, want):
         """Whether the line has come; does not wait."""
