@@ -17,7 +17,7 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	old, known := t.worker(in.ID)
 	known = known && old.State != WorkerDead
 	if known && old.Incarnation == in.Incarnation {
-		if c.Drain == DrainAsked {
+		if c.drains(old) {
 			t.drain(old, in.Registered)
 		}
 		return WorkerRegistered{Duplicate: true}, nil
@@ -53,6 +53,8 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	}
 	if c.comesDrained(old) {
 		w.State = WorkerDecommissioned
+	} else if old != nil && old.Incarnation == in.Incarnation {
+		w.Undrained = old.Undrained
 	}
 	t.putWorker(w)
 	t.addresses.Insert(key, w.ID)

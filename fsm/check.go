@@ -32,6 +32,9 @@ func (s *State) checkWorkers() (errs []error) {
 		if w.Drained && w.State != WorkerDead {
 			fail("worker %s is %s and keeps in mind that it was drained", w.ID, w.State)
 		}
+		if w.Undrained && (w.Drained || w.State == WorkerDecommissioned) {
+			fail("worker %s is %s, and recommissioned", w.ID, w.State)
+		}
 		if err := s.checkWatch(w); err != nil {
 			errs = append(errs, err)
 		}

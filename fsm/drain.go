@@ -40,8 +40,8 @@ type Drain uint8
 const (
 	// DrainNone: it takes work.
 	DrainNone Drain = iota
-	// DrainKept: it was drained at some time in this life. Where the state knows this life, the state knows better: the
-	// worker may not have heard that it was recommissioned.
+	// DrainKept: it was drained at some time in this life, and has not heard that it was recommissioned. The state knows
+	// whether it was, unless the state is older than the drain: one that an operator has restored.
 	DrainKept
 	// DrainAsked: it wishes to be drained, and no leader has told it yet that it is.
 	DrainAsked
@@ -87,7 +87,7 @@ func (t *txn) drain(w *Worker, at int64) {
 		return
 	}
 	w = editWorker(w)
-	w.State, w.Since = WorkerDecommissioned, at
+	w.State, w.Since, w.Undrained = WorkerDecommissioned, at, false
 	t.putWorker(w)
 	t.emit(Event{Kind: WorkerChanged, Worker: w})
 	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
@@ -109,6 +109,7 @@ func (t *txn) recommissionWorker(c *RecommissionWorker) (any, *Refusal) {
 		return nil, &Refusal{CodeInvalid, fmt.Sprintf("worker %s is Spark's own Worker, which takes no work for the rest of its life once it is decommissioned: restart it", c.ID)}
 	}
 	w = editWorker(w)
+	w.Undrained = true
 	if w.State == WorkerDead { // it may come back in the same life
 		w.Drained = false
 		t.putWorker(w)
@@ -123,8 +124,11 @@ func (t *txn) recommissionWorker(c *RecommissionWorker) (any, *Refusal) {
 // comesDrained tells whether a worker that is registered as new is drained from the start; old is its last record, if there
 // is one. One that was taken for dead by mistake comes back in the same life, and as what it was.
 func (c *RegisterWorker) comesDrained(old *Worker) bool {
-	if old != nil && old.Incarnation == c.Worker.Incarnation {
-		return old.Drained || c.Drain == DrainAsked
-	}
-	return c.Drain != DrainNone
+	return old != nil && old.Incarnation == c.Worker.Incarnation && old.Drained || c.drains(old)
+}
+
+// drains tells whether a worker is to be drained by what it says itself.
+func (c *RegisterWorker) drains(old *Worker) bool {
+	undrained := old != nil && old.Incarnation == c.Worker.Incarnation && old.Undrained
+	return c.Drain == DrainAsked || c.Drain == DrainKept && !undrained
 }

@@ -168,6 +168,10 @@ func TestDrainedStaysDrained(t *testing.T) {
 			h.do(&PruneWorkers{Before: 10}, nil)
 			h.do(&RegisterWorker{Worker: testWorker("w"), Drain: DrainKept}, nil)
 		}},
+		{"a state from before it was drained", func(h *harness) {
+			h.do(&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Incarnation = "second" })}, nil) // as if nothing had been
+			h.do(&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Incarnation = "second" }), Drain: DrainKept}, nil)
+		}},
 		{"a new life that begins drained", func(h *harness) {
 			h.do(&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Incarnation = "second" }), Drain: DrainAsked}, nil)
 		}},
@@ -290,6 +294,10 @@ func TestDrainAskedByAKnownLife(t *testing.T) {
 	h.worker("w")
 	a := h.app(1)
 	id := h.place(a, "w")[0]
+	h.report(a, id, ExecutorRunning)
+	h.do(&DecommissionWorker{ID: "w"}, nil)
+	h.do(&RecommissionWorker{ID: "w"}, nil)
+	id = h.place(a, "w")[0]
 	h.report(a, id, ExecutorRunning)
 	h.do(&RegisterWorker{Worker: testWorker("w"), Drain: DrainKept}, nil)
 	if s := h.getWorker("w").State; s != WorkerAlive {

@@ -24,6 +24,7 @@ type modelWorker struct {
 	lease          bool
 	jvm            bool
 	drained        bool // it is DEAD, and was DECOMMISSIONED
+	undrained      bool // since it was drained last, in this life
 }
 
 type modelExecutor struct {
@@ -151,7 +152,7 @@ func (m *model) drain(w *modelWorker) {
 	if w.state == WorkerDecommissioned {
 		return
 	}
-	w.state = WorkerDecommissioned
+	w.state, w.undrained = WorkerDecommissioned, false
 	for _, a := range m.apps {
 		for _, e := range a.execs {
 			switch {
@@ -173,9 +174,9 @@ func (m *model) recommission(c *RecommissionWorker) Code {
 	case w.jvm:
 		return CodeInvalid
 	case w.state == WorkerDead:
-		w.drained = false
+		w.drained, w.undrained = false, true
 	default:
-		w.state = WorkerAlive
+		w.state, w.undrained = WorkerAlive, true
 	}
 	return CodeOK
 }
@@ -314,7 +315,7 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	in := c.Worker
 	same := m.worker(in.ID)
 	if same != nil && same.state != WorkerDead && same.life == in.Incarnation {
-		if c.Drain == DrainAsked {
+		if c.Drain == DrainAsked || c.Drain == DrainKept && !same.undrained {
 			m.drain(same)
 		}
 		return CodeOK
@@ -329,8 +330,10 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 		return CodeAddressTaken
 	}
 	state := WorkerAlive
-	if sameLife := same != nil && same.life == in.Incarnation; c.Drain == DrainAsked || c.Drain == DrainKept && !sameLife || sameLife && same.drained {
-		state = WorkerDecommissioned
+	sameLife := same != nil && same.life == in.Incarnation
+	undrained := sameLife && same.undrained
+	if c.Drain == DrainAsked || c.Drain == DrainKept && !undrained || sameLife && same.drained {
+		state, undrained = WorkerDecommissioned, false
 	}
 	if same != nil && same.state != WorkerDead {
 		m.loseWorker(same, false)
@@ -341,7 +344,7 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool {
 		return w.id == in.ID || w.state == WorkerDead && w.host == in.Host && w.port == in.Port
 	})
-	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: state, jvm: in.Kind == WorkerJVM, lease: in.DriverLeaseMS > 0})
+	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: state, undrained: undrained, jvm: in.Kind == WorkerJVM, lease: in.DriverLeaseMS > 0})
 	return CodeOK
 }
 
@@ -488,7 +491,7 @@ func (m *model) compare(s *State) error {
 	for _, w := range m.workers {
 		got, ok := s.Worker(w.id)
 		cores, memory := m.used(w.id)
-		if !ok || got.State != w.state || got.Drained != (w.state == WorkerDead && w.drained) || got.Incarnation != w.life || got.CoresUsed != cores || got.MemoryUsedMB != memory {
+		if !ok || got.State != w.state || got.Undrained != w.undrained || got.Drained != (w.state == WorkerDead && w.drained) || got.Incarnation != w.life || got.CoresUsed != cores || got.MemoryUsedMB != memory {
 			return fmt.Errorf("worker %+v, the model has %+v with %d cores and %d MiB used", got, w, cores, memory)
 		}
 	}

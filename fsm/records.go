@@ -24,6 +24,7 @@ type Worker struct {
 	Since       int64               `cbor:"14,keyasint"` // when State was entered
 	Reason      string              `cbor:"15,keyasint,omitempty"`
 	Drained     bool                `cbor:"21,keyasint,omitempty"` // of a DEAD one: it was DECOMMISSIONED
+	Undrained   bool                `cbor:"22,keyasint,omitempty"` // it was recommissioned, in this life and last: it may not have heard
 
 	CoresUsed     int                 `cbor:"16,keyasint,omitempty"`
 	MemoryUsedMB  int                 `cbor:"17,keyasint,omitempty"`
