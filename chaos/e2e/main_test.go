@@ -92,6 +92,7 @@ func freshCluster(ctx context.Context) error {
 		Properties: map[string]string{
 			"spark.firesteel.worker.damping.enabled": "false",
 			"spark.worker.driverTerminateTimeout":    terminateTimeout.String(),
+			"spark.deploy.retainedDrivers":           "2000",
 		},
 	})
 	if err != nil {

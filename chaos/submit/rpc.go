@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/firesteel/firesteel/chaos/simapp"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/spark/messages"
 	"github.com/firesteel/firesteel/spark/releases"
 	"github.com/firesteel/firesteel/spark/rpcenv"
@@ -101,4 +102,23 @@ func (c *RPC) ask(ctx context.Context, master string, d Driver) (id string, err 
 		return "", Answer{Message: a.Message}.failure("submit")
 	}
 	return a.DriverID, nil
+}
+
+// SurelyRPC submits a driver from one client until some master has taken it, and gives all answers of that time and how many
+// times it asked.
+func SurelyRPC(ctx context.Context, masters []string, d Driver) (ids []string, attempts int, err error) {
+	c, err := NewRPC()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer c.Close()
+	for attempts = 1; ; attempts++ {
+		ids, err := c.Submit(ctx, masters, d)
+		if err == nil || errors.Is(err, ErrRefused) {
+			return ids, attempts, err
+		}
+		if !delay.For(ctx, retryAfter) {
+			return nil, attempts, fmt.Errorf("%w; last: %w", context.Cause(ctx), err)
+		}
+	}
 }
