@@ -21,13 +21,13 @@ func (m *Master) actions() web.Actions {
 }
 
 func (o operator) DecommissionHosts(ctx context.Context, hosts []string) (int, error) {
-	ctx, cancel := submissions{o.m}.bounded(ctx)
+	ctx, cancel := submissions(o).bounded(ctx)
 	defer cancel()
 	return o.m.decommissionHosts(ctx, hosts)
 }
 
 func (o operator) KillApp(ctx context.Context, id string) error {
-	ctx, cancel := submissions{o.m}.bounded(ctx)
+	ctx, cancel := submissions(o).bounded(ctx)
 	defer cancel()
 	_, err := propose[none](ctx, o.m, &fsm.FinishApplication{
 		AppID: id, State: fsm.AppKilled, Message: "killed through the web UI", At: now(), Retained: o.m.cfg.Spark.RetainedApplications,
@@ -36,7 +36,7 @@ func (o operator) KillApp(ctx context.Context, id string) error {
 }
 
 func (o operator) KillDriver(ctx context.Context, id string) error {
-	_, err := submissions{o.m}.Kill(ctx, id)
+	_, err := submissions(o).Kill(ctx, id)
 	return o.done("driver", id, err)
 }
 
