@@ -122,27 +122,35 @@ func flagsFirst(app *cli.App, args []string) []string {
 		cmd := commands[at]
 		flags, commands = cmd.Flags, cmd.Subcommands
 		if len(commands) == 0 {
-			if slices.Contains(stopsAtArgument, cmd.Name) {
-				return args
-			}
-			return append(slices.Clone(args[:i+1]), permute(flags, args[i+1:])...)
+			return append(slices.Clone(args[:i+1]), permute(flags, args[i+1:], slices.Contains(stopsAtArgument, cmd.Name))...)
 		}
 	}
 	return args
 }
 
-func permute(flags []cli.Flag, args []string) []string {
+// permute also gives every flag its first name: the flag package refuses two forms of one flag, as -c and --conf.
+func permute(flags []cli.Flag, args []string, stop bool) []string {
 	var front, back []string
 	for i := 0; i < len(args); i++ {
 		name, isFlag := flagName(args[i])
 		switch {
 		case args[i] == "--":
 			return append(append(front, "--"), append(back, args[i+1:]...)...)
+		case !isFlag && stop:
+			return append(front, args[i:]...)
 		case !isFlag:
 			back = append(back, args[i])
 		default:
-			front = append(front, args[i])
-			if takesValue(flags, name) && !strings.Contains(args[i], "=") && i+1 < len(args) {
+			_, value, has := strings.Cut(args[i], "=")
+			f := args[i]
+			if known := findFlag(flags, name); known != nil {
+				f = "--" + known.Names()[0]
+				if has {
+					f += "=" + value
+				}
+			}
+			front = append(front, f)
+			if takesValue(flags, name) && !has && i+1 < len(args) {
 				i++
 				front = append(front, args[i])
 			}
@@ -159,14 +167,19 @@ func flagName(arg string) (string, bool) {
 	return name, true
 }
 
-func takesValue(flags []cli.Flag, name string) bool {
+func findFlag(flags []cli.Flag, name string) cli.Flag {
 	for _, f := range flags {
 		if slices.Contains(f.Names(), name) {
-			_, isBool := f.(*cli.BoolFlag)
-			return !isBool
+			return f
 		}
 	}
-	return false
+	return nil
+}
+
+func takesValue(flags []cli.Flag, name string) bool {
+	f := findFlag(flags, name)
+	_, isBool := f.(*cli.BoolFlag)
+	return f != nil && !isBool
 }
 
 func staleFlag() cli.Flag {

@@ -23,6 +23,8 @@ const (
 	maxMeta  = 1 << 16
 	maxPiece = 1 << 20
 	pieceLen = 64 << 10
+	// maxState bounds the state behind the compression: no master takes more.
+	maxState = 1 << 30
 )
 
 // ErrDamaged is the cause where a file is no snapshot, or not as it was written.
@@ -134,7 +136,7 @@ func readState(r io.Reader) (*fsm.State, error) {
 		return nil, err
 	}
 	z.Multistream(false)
-	state, err := fsm.ReadSnapshot(z)
+	state, err := fsm.ReadSnapshot(io.LimitReader(z, maxState))
 	if err != nil {
 		return nil, err
 	}
