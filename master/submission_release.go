@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/spark/messages"
@@ -74,17 +75,10 @@ func releaseOf(s *fsm.State, c client) (label string, table *releases.Table) {
 
 // offersOf are the feature releases that the ALIVE workers run.
 func offersOf(s *fsm.State) []offer {
-	seen := map[string]bool{}
 	var out []offer
-	for w := range s.Workers() {
-		if w.State != fsm.WorkerAlive {
-			continue
-		}
-		for _, l := range w.Builds {
-			if o, ok := offerOf(l); ok && !seen[l] {
-				seen[l] = true
-				out = append(out, o)
-			}
+	for l := range s.Builds() {
+		if o, ok := offerOf(l); ok {
+			out = append(out, o)
 		}
 	}
 	return out
@@ -100,7 +94,9 @@ func offerOf(label string) (offer, bool) {
 }
 
 // known are the feature releases of this program's tables.
-func known() []offer {
+func known() []offer { return slices.Clone(allKnown()) }
+
+var allKnown = sync.OnceValue(func() []offer {
 	var out []offer
 	for _, t := range releases.Tables() {
 		for _, r := range t.Releases() {
@@ -109,7 +105,7 @@ func known() []offer {
 		}
 	}
 	return out
-}
+})
 
 // find gives the offer of a version's feature release.
 func find(offers []offer, version, scala string) (offer, bool) {

@@ -74,10 +74,12 @@ func noRelease(needs, there string) string {
 // releasesOf names what the ALIVE workers run, as exactly as it is known.
 func releasesOf(s *fsm.State) string {
 	names := map[string]bool{}
+	var last []string
 	for w := range s.Workers() {
-		if w.State != fsm.WorkerAlive {
+		if w.State != fsm.WorkerAlive || slices.Equal(w.Builds, last) { // most are as their neighbours
 			continue
 		}
+		last = w.Builds
 		for _, label := range releases.MostExact(w.Builds) {
 			names[releases.DescribeLabel(label)] = true
 		}
