@@ -15,16 +15,23 @@ import (
 // GET /v1/waiting tells of all that waits.
 type waiting struct {
 	log  *slog.Logger
-	look func() web.Waiting
+	look func() web.Waiting // of the drivers that wait for the same one is enough: thousands may
 	tell func(appID, text string)
 	wake chan struct{}
 	said map[waitKey]string // by what was said last: the cause
 }
 
-// waitKey names what waits.
+// waitKey names what waits: an application's profile, or all the drivers that need the same.
 type waitKey struct {
-	app, driver string
-	profile     int
+	app, drivers string
+	profile      int
+}
+
+func waitKeyOf(n web.Wait) waitKey {
+	if n.Driver != "" {
+		return waitKey{drivers: n.Release + ", " + n.Needs}
+	}
+	return waitKey{app: n.App, profile: n.Profile}
 }
 
 // lookEvery is the least time between two looks. It is also how long something waits before anybody is told: workers that
@@ -57,19 +64,21 @@ func (w *waiting) compare(now web.Waiting) {
 		if !n.Nowhere {
 			continue
 		}
-		key := waitKey{n.App, n.Driver, n.Profile}
+		key := waitKeyOf(n)
 		still[key] = n.Cause
 		if w.said[key] == n.Cause {
 			continue
 		}
-		w.log.Warn("can run nowhere; it waits", "app", n.App, "name", n.Name, "profile", n.Profile, "driver", n.Driver, "needs", n.Release, "reason", n.Reason)
-		if n.App != "" {
-			w.tell(n.App, "waiting: "+n.Reason)
+		if n.Driver != "" {
+			w.log.Warn("drivers can run nowhere; they wait", "first", n.Driver, "need", key.drivers, "reason", n.Reason)
+			continue
 		}
+		w.log.Warn("can run nowhere; it waits", "app", n.App, "name", n.Name, "profile", n.Profile, "needs", n.Release, "reason", n.Reason)
+		w.tell(n.App, "waiting: "+n.Reason)
 	}
 	for key, cause := range w.said {
 		if _, ok := still[key]; !ok {
-			w.log.Info("can run again, or has ended", "app", key.app, "profile", key.profile, "driver", key.driver, "was", cause)
+			w.log.Info("can run again, or has ended", "app", key.app, "profile", key.profile, "drivers", key.drivers, "was", cause)
 		}
 	}
 	w.said = still
@@ -79,7 +88,9 @@ func (d *duties) newWaiting() *waiting {
 	state := d.m.fsm.State
 	return &waiting{
 		log: d.log, wake: make(chan struct{}, 1),
-		look: func() web.Waiting { return web.WaitingOf(state(), func(id string) bool { return !d.live.hasLine(id) }) },
+		look: func() web.Waiting {
+			return web.WaitingKinds(state(), func(id string) bool { return !d.live.hasLine(id) })
+		},
 		tell: func(appID, text string) {
 			if a, ok := state().App(appID); ok {
 				d.notify.put(a.Seq, fsm.Event{Kind: appWaits, App: a, Message: text})

@@ -142,7 +142,8 @@ func TestWaitingSaysItOnce(t *testing.T) {
 		{[]web.Wait{nowhere("a", "NO_RELEASE"), {App: "b", Cause: "WAITS_FOR_ROOM"}}, 1, 1},
 		{[]web.Wait{nowhere("a", "NO_RELEASE"), {App: "b", Cause: "WAITS_FOR_ROOM"}}, 0, 0},
 		{[]web.Wait{nowhere("a", "TOO_LARGE"), nowhere("b", "NO_WORKERS")}, 2, 2},
-		{[]web.Wait{nowhere("b", "NO_WORKERS"), {Driver: "d", Cause: "TOO_LARGE", Nowhere: true}}, 2, 0}, // a is over; a driver has nobody to tell
+		{[]web.Wait{nowhere("b", "NO_WORKERS"), {Driver: "d", Needs: "9 cores", Cause: "TOO_LARGE", Nowhere: true}}, 2, 0}, // a is over; a driver has nobody to tell
+		{[]web.Wait{nowhere("b", "NO_WORKERS"), {Driver: "e", Needs: "9 cores", Cause: "TOO_LARGE", Nowhere: true}}, 0, 0}, // another one with the same needs
 		{nil, 2, 0},
 		{nil, 0, 0},
 	} {

@@ -19,6 +19,7 @@ type Unplaced struct {
 	Never  bool
 	Cause  Cause
 	Build  string // what it needs of a worker
+	Needs  string // and how much of it, for a person to read
 	Reason string // for a person to read
 }
 
@@ -175,10 +176,34 @@ func (u *Unplaced) tooMany(running int) {
 func Stuck(s *fsm.State, exclude func(workerID string) bool) []Unplaced {
 	st := stuck{state: s, exclude: exclude, known: map[string]Unplaced{}}
 	for d := range s.WaitingDrivers() {
-		n := driverNeed(d)
-		st.add(Unplaced{DriverID: d.ID}, &n)
+		st.driver(d)
 	}
-	for a := range s.WantingApps() {
+	st.apps()
+	return st.out
+}
+
+// StuckKinds is Stuck with only the first of the drivers that wait for the same, and without those that are held. Where they wait
+// for very many things, all are given.
+func StuckKinds(s *fsm.State, exclude func(workerID string) bool) []Unplaced {
+	queues, ok := s.Queues(fewShapes)
+	if !ok {
+		return Stuck(s, exclude)
+	}
+	st := stuck{state: s, exclude: exclude, known: map[string]Unplaced{}}
+	for _, q := range queues {
+		st.driver(q.First)
+	}
+	st.apps()
+	return st.out
+}
+
+func (st *stuck) driver(d *fsm.Driver) {
+	n := driverNeed(d)
+	st.add(Unplaced{DriverID: d.ID}, &n)
+}
+
+func (st *stuck) apps() {
+	for a := range st.state.WantingApps() {
 		for i := range a.Profiles {
 			prof := &a.Profiles[i]
 			if d := demandOf(a, prof, a.CoresLeft()); prof.Live == 0 && d.slots > 0 && d.coresLeft >= d.cores {
@@ -186,7 +211,6 @@ func Stuck(s *fsm.State, exclude func(workerID string) bool) []Unplaced {
 			}
 		}
 	}
-	return st.out
 }
 
 // stuck remembers what was found out for one kind of need.
@@ -205,13 +229,13 @@ func (st *stuck) add(u Unplaced, n *need) {
 		found.explain(st.state, st.exclude, n)
 		st.known[string(key)] = found
 	}
-	u.Never, u.Cause, u.Build, u.Reason = found.Never, found.Cause, found.Build, found.Reason
+	u.Never, u.Cause, u.Build, u.Needs, u.Reason = found.Never, found.Cause, found.Build, found.Needs, found.Reason
 	st.out = append(st.out, u)
 }
 
 // explain says what stands between a need and the workers.
 func (u *Unplaced) explain(s *fsm.State, exclude func(string) bool, n *need) {
-	u.Build = n.build
+	u.Build, u.Needs = n.build, n.String()
 	alive, run, large, doubted, drained := 0, 0, 0, 0, 0
 	maxCores, maxMemory := 0, 0
 	for w := range s.Workers() {

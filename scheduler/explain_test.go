@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,7 +148,11 @@ func TestStuck(t *testing.T) {
 		}
 	}
 	all := func(string) bool { return true }
-	if got := scheduler.Stuck(c.state(), all); got[1].Cause != scheduler.InDoubt || got[1].Never {
-		t.Errorf("with the worker in doubt: %+v", got[1])
+	c.driver(fsm.Driver{Cores: 9, MemoryMB: 128})
+	if all, kinds := scheduler.Stuck(c.state(), nil), scheduler.StuckKinds(c.state(), nil); len(all) != len(want)+1 || !slices.Equal(kinds, got) {
+		t.Errorf("of two drivers that need the same one should be given: %+v", kinds)
+	}
+	if got := scheduler.Stuck(c.state(), all); got[2].Cause != scheduler.InDoubt || got[2].Never {
+		t.Errorf("with the worker in doubt: %+v", got[2])
 	}
 }

@@ -25,6 +25,7 @@ type Wait struct {
 	Profile int    `json:"profile"`        // the resource profile of the executors that are missing
 	Driver  string `json:"driver,omitempty"`
 	Release string `json:"release"` // of Spark, that it needs
+	Needs   string `json:"-"`       // of a worker, besides
 	Cause   string `json:"cause"`   // a name of scheduler.Cause: NO_RELEASE, TOO_LARGE, ...
 	// Nowhere: it can run on no worker that the cluster has, not even on an empty one.
 	Nowhere bool   `json:"nowhere"`
@@ -33,9 +34,18 @@ type Wait struct {
 
 // WaitingOf looks at a state. Excluded workers get nothing for now; nil excludes none.
 func WaitingOf(s *fsm.State, exclude func(workerID string) bool) Waiting {
+	return waitingOf(s, scheduler.Stuck(s, exclude))
+}
+
+// WaitingKinds is WaitingOf with only the first of the drivers that wait for the same (scheduler.StuckKinds).
+func WaitingKinds(s *fsm.State, exclude func(workerID string) bool) Waiting {
+	return waitingOf(s, scheduler.StuckKinds(s, exclude))
+}
+
+func waitingOf(s *fsm.State, stuck []scheduler.Unplaced) Waiting {
 	out := Waiting{Index: s.Index(), Waiting: []Wait{}}
 	there := ""
-	for _, u := range scheduler.Stuck(s, exclude) {
+	for _, u := range stuck {
 		w := waitOf(u)
 		if a, ok := s.App(u.AppID); ok {
 			w.Name = a.Name
@@ -62,7 +72,7 @@ func DriverWaits(s *fsm.State, set scheduler.Settings, d *fsm.Driver) (reason st
 
 func waitOf(u scheduler.Unplaced) Wait {
 	return Wait{
-		App: u.AppID, Profile: u.Profile, Driver: u.DriverID, Release: releases.DescribeLabel(u.Build),
+		App: u.AppID, Profile: u.Profile, Driver: u.DriverID, Release: releases.DescribeLabel(u.Build), Needs: u.Needs,
 		Cause: u.Cause.String(), Nowhere: u.Cause.Nowhere(), Reason: u.Reason,
 	}
 }
