@@ -67,12 +67,14 @@ func TestDrainUnderJobs(t *testing.T) {
 	for _, m := range f.Masters {
 		f.must(m.Start())
 	}
+	_, err := f.WaitCluster(f.ctx, len(f.Masters), 1) // w2: whoever is drained is not counted
+	f.must(err)
 	f.waitState(w1.ID, "DECOMMISSIONED")
 	if _, err := f.admin().UndrainWorker(f.ctx, &clusterpb.UndrainWorkerRequest{Id: f.jvmID()}); err == nil || !strings.Contains(err.Error(), "restart it") {
 		t.Errorf("Spark's own Worker is undrained: %v", err)
 	}
 
-	_, err := f.admin().UndrainWorker(f.ctx, &clusterpb.UndrainWorkerRequest{Id: w1.ID})
+	_, err = f.admin().UndrainWorker(f.ctx, &clusterpb.UndrainWorkerRequest{Id: w1.ID})
 	f.must(err)
 	f.waitState(w1.ID, "ALIVE")
 	marks = f.marks()
