@@ -69,7 +69,7 @@ func (p *pass) driverUnplaced(d *fsm.Driver, n *need) {
 
 func (v *view) anyIdle() bool {
 	for i := range v.slots {
-		if v.slots[i].idle {
+		if v.slots[i].idle && v.usable(&v.slots[i]) {
 			return true
 		}
 	}

@@ -21,6 +21,7 @@ type refWorker struct {
 	*fsm.Worker
 	cores, memory int
 	free          map[string]int
+	excluded      bool // it takes part in the draw for drivers, and is given nothing
 }
 
 func (w *refWorker) fits(build string, cores, memory int, needs []fsm.ResourceAmount) bool {
@@ -29,7 +30,7 @@ func (w *refWorker) fits(build string, cores, memory int, needs []fsm.ResourceAm
 			return false
 		}
 	}
-	return w.Runs(build) && w.cores >= cores && w.memory >= memory
+	return !w.excluded && w.Runs(build) && w.cores >= cores && w.memory >= memory
 }
 
 func (w *refWorker) take(cores, memory int, needs []fsm.ResourceAmount) {
@@ -43,10 +44,10 @@ func (w *refWorker) take(cores, memory int, needs []fsm.ResourceAmount) {
 func referencePlan(s *fsm.State, set scheduler.Settings, in scheduler.Input) fsm.ApplyPlan {
 	r := &reference{s: s, set: set, plan: fsm.ApplyPlan{At: in.At}}
 	for w := range s.Workers() {
-		if w.State != fsm.WorkerAlive || in.Exclude != nil && in.Exclude(w.ID) {
+		if w.State != fsm.WorkerAlive {
 			continue
 		}
-		rw := &refWorker{Worker: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), free: map[string]int{}}
+		rw := &refWorker{Worker: w, excluded: in.Exclude != nil && in.Exclude(w.ID), cores: w.CoresFree(), memory: w.MemoryFreeMB(), free: map[string]int{}}
 		for name := range w.Resources {
 			rw.free[name] = w.ResourcesFree(name)
 		}

@@ -26,6 +26,8 @@ type slot struct {
 	taken  map[string]int // addresses of custom resources that this pass has given away
 	idle   bool           // nothing ran on it, and this pass has placed nothing there
 
+	asked, excluded bool // whether it is excluded, once that has been asked
+
 	// A worker's builds are looked at only when one is asked for, and then remembered: bit i stands for builds[i].
 	known, runs uint64
 }
@@ -50,7 +52,7 @@ func (s *slot) hasResources(needs []fsm.ResourceAmount, n int) bool {
 type view struct {
 	policy  Policy
 	exclude func(string) bool
-	slots   []slot  // only eligible workers with something free; by worker id unless they are drawn
+	slots   []slot  // only ALIVE workers with something free; by worker id unless they are drawn
 	order   []int32 // slots that still have something free, in the policy's order; valid if sorted
 	sorted  bool
 
@@ -125,9 +127,16 @@ func newView(s *fsm.State, policy Policy, exclude func(string) bool, byID bool) 
 }
 
 func (v *view) add(w *fsm.Worker) {
-	if v.exclude == nil || !v.exclude(w.ID) {
-		v.slots = append(v.slots, slot{w: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), idle: w.CoresUsed == 0 && w.MemoryUsedMB == 0})
+	v.slots = append(v.slots, slot{w: w, cores: w.CoresFree(), memory: w.MemoryFreeMB(), idle: w.CoresUsed == 0 && w.MemoryUsedMB == 0})
+}
+
+// usable tells whether a worker is not excluded. That is asked of those only that are about to be used: it costs more than
+// all the rest that a pass does with a worker.
+func (v *view) usable(s *slot) bool {
+	if !s.asked {
+		s.asked, s.excluded = true, v.exclude != nil && v.exclude(s.w.ID)
 	}
+	return !s.excluded
 }
 
 // nextHead finds the next worker of the source that may be given something.
@@ -149,7 +158,7 @@ func (v *view) nextHead() {
 func (v *view) at(place int) (i int32, ok bool) {
 	for v.head != nil && (place >= len(v.order) || v.headBefore(v.order[place])) {
 		i := int32(len(v.slots))
-		v.slots = append(v.slots, slot{w: v.head, cores: v.head.CoresFree(), memory: v.head.MemoryFreeMB()})
+		v.slots = append(v.slots, slot{w: v.head, cores: v.head.CoresFree(), memory: v.head.MemoryFreeMB(), asked: true})
 		v.slots[i].key = v.policy.key(v.slots[i].cores, v.slots[i].memory)
 		v.order = slices.Insert(v.order, v.find(i), i)
 		v.nextHead()
@@ -282,15 +291,16 @@ func appendInt(b []byte, n int) []byte {
 
 // search walks slots and remembers, if none fits, what that says about later needs.
 type search struct {
+	v    *view
 	n    *need
 	bit  uint64
 	most int // the most free memory on a worker with the build and the cores
 }
 
-func (v *view) search(n *need) search { return search{n: n, bit: v.buildBit(n.build), most: -1} }
+func (v *view) search(n *need) search { return search{v: v, n: n, bit: v.buildBit(n.build), most: -1} }
 
 func (q *search) fits(s *slot) bool {
-	if s.cores < q.n.cores || s.memory < q.n.memory && s.memory <= q.most || !s.runsBuild(q.n.build, q.bit) {
+	if s.cores < q.n.cores || s.memory < q.n.memory && s.memory <= q.most || !s.runsBuild(q.n.build, q.bit) || !q.v.usable(s) {
 		return false
 	}
 	q.most = max(q.most, s.memory)
