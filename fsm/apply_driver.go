@@ -107,7 +107,7 @@ func (t *txn) endDriver(d *Driver, s DriverState, exception string, at int64, re
 	}
 	t.endAppsOf(d, appStateOf[s], fmt.Sprintf("its driver %s ended: %s", d.RunID, s), at)
 	d = editDriver(d)
-	d.State, d.Exception, d.Ended, d.Resources, d.HoldMS = s, clip(exception), at, nil, 0
+	d.State, d.Exception, d.Ended, d.Resources, d.HoldMS, d.HeldLife = s, clip(exception), at, nil, 0, ""
 	t.keepDriver(d, retained)
 	t.emit(Event{Kind: DriverChanged, Driver: d})
 }

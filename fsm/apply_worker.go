@@ -8,7 +8,7 @@ import (
 
 // registerWorker follows Master.receive(RegisterWorker): a known life of a worker is a duplicate, a taken address is
 // refused, dead predecessors at the address leave the listing. Beyond it: the same id in a new life means that the old
-// process is gone with all it ran.
+// process is gone with all it ran, unless the leader says that it has not seen that (PastSilent).
 func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 	in := c.Worker
 	if in.ID == "" || strings.ContainsRune(in.ID, 0) || in.Host == "" || in.Port <= 0 || in.Cores <= 0 || in.MemoryMB <= 0 {
@@ -29,7 +29,11 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 		return nil, &Refusal{CodeAddressTaken, fmt.Sprintf("Attempted to re-register worker at same address: %s:%d is held by worker %s", in.Host, in.Port, holderID)}
 	}
 	if known {
-		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", 0, keepAll)
+		hold := int64(0)
+		if c.PastSilent {
+			hold = old.DriverLeaseMS
+		}
+		t.loseWorker(old, in.Registered, "replaced by a new life of the same worker", hold, keepAll)
 		t.countFlap(old.ID, in.Registered, c.Damping)
 	}
 	if holder, ok := t.worker(holderID); taken && ok {
@@ -57,6 +61,9 @@ func (t *txn) registerWorker(c *RegisterWorker) (any, *Refusal) {
 		w.Undrained = old.Undrained
 	}
 	t.putWorker(w)
+	if !c.PastSilent {
+		t.releasePast(w, in.Registered)
+	}
 	t.addresses.Insert(key, w.ID)
 	t.emit(Event{Kind: WorkerChanged, Worker: w, Registered: true})
 	return WorkerRegistered{}, nil

@@ -100,7 +100,7 @@ func TestTextThatIsNoUTF8(t *testing.T) {
 func commands() []Command {
 	exit := 3
 	return []Command{
-		&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}} }), ReplaceAddress: true, Damping: testDamping(), Drain: DrainAsked},
+		&RegisterWorker{Worker: testWorker("w", func(w *Worker) { w.Resources = map[string][]string{"gpu": {"0", "1"}} }), ReplaceAddress: true, Damping: testDamping(), Drain: DrainAsked, PastSilent: true},
 		&WorkerLost{"w", "first", 4, "reason", 10, testDamping(), true},
 		&WorkerReport{"w", "first", []ReportedExecutor{{"app-0000", 0, ExecutorRunning}}, []string{"driver-0000"}, 3},
 		&DecommissionWorker{"w", 3, "first"}, &PruneWorkers{3},
@@ -114,7 +114,7 @@ func commands() []Command {
 		&ApplyPlan{[]Placement{{1, 0, "w", 1}}, []DriverPlacement{{"driver-0000", "w"}}, 4},
 		&SubmitDriver{Driver{Cores: 1, MemoryMB: 2, Supervise: true, Needs: []ResourceAmount{{"gpu", 1}}}, driverIDs, "key", 5},
 		&KillDriver{"driver-0000", 3, 10}, &DriverStateChanged{"driver-0000", DriverFailed, "e", 3, 10, "w"},
-		&ClearCompleted{}, &LoseDriver{"driver-0000", "w", "r", 3, 10}, &ReleaseDriver{"driver-0000", 4}, &SetCluster{"c", 3},
+		&ClearCompleted{}, &LoseDriver{"driver-0000", "w", "r", 3, 10}, &ReleaseDriver{"driver-0000", 4, 2}, &SetCluster{"c", 3},
 		&SetAutopilot{Autopilot{Voters: 3, StabilizationMs: 1, DeadAfterMs: 2, Off: true}}, &RemoveMaster{"m1", 5}, &AdmitMaster{"m1"},
 		&StageRestore{"r", 5, []byte("piece")}, &RestoreState{ID: "r", Size: 5, SHA256: []byte("sum"), At: 6, Keep: true, RetainedApps: 7, RetainedDrivers: 8},
 	}

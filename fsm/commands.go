@@ -53,6 +53,8 @@ type RegisterWorker struct {
 	// Damping counts a flap where it is a new life of a worker whose old one has not ended in order.
 	Damping *Damping `cbor:"3,keyasint,omitempty"`
 	Drain   Drain    `cbor:"4,keyasint,omitempty"`
+	// PastSilent: nobody has seen that the process of an earlier life of the worker is gone, and what that ran may be alive.
+	PastSilent bool `cbor:"5,keyasint,omitempty"`
 }
 
 // WorkerLost removes a worker for good: its executors are LOST, its drivers relaunched or in ERROR (Master.removeWorker).
@@ -208,10 +210,11 @@ type LoseDriver struct {
 	Retained int    `cbor:"5,keyasint"`
 }
 
-// ReleaseDriver ends the hold of a driver (Driver.HoldMS): a leader has waited it out.
+// ReleaseDriver ends a hold of a driver (Driver.HoldMS): a leader has waited it out.
 type ReleaseDriver struct {
-	ID string `cbor:"1,keyasint"` // of the run
-	At int64  `cbor:"2,keyasint"`
+	ID   string `cbor:"1,keyasint"` // of the run
+	At   int64  `cbor:"2,keyasint"`
+	Hold int    `cbor:"3,keyasint"` // which one, as Driver.Holds counts them
 }
 
 // ClearCompleted empties both completed rings (RequestClearCompletedDriversAndApps).

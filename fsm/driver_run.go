@@ -68,7 +68,7 @@ func (d *Driver) idParts() IDParts {
 // putOn makes a copy of a waiting driver run on a worker.
 func (t *txn) putOn(d *Driver, w *Worker) {
 	t.reserve(w, d.Cores, d.MemoryMB, d.Resources)
-	d.State, d.WorkerID, d.WorkerAddr, d.HoldMS = DriverRunning, w.ID, string(addressKey(w.Host, w.Port)), 0
+	d.State, d.WorkerID, d.WorkerAddr, d.HoldMS, d.HeldLife = DriverRunning, w.ID, string(addressKey(w.Host, w.Port)), 0, ""
 	t.dequeue(d.Seq)
 	t.drivers.Insert([]byte(d.ID), d)
 	t.driversOn.Insert(driverOnKey(d), d)
@@ -95,7 +95,11 @@ func (t *txn) loseDriver(d *Driver, reason string, holdMS, at int64, retained in
 	}
 	t.unplaceDriver(d)
 	d = editDriver(d)
-	d.State, d.HoldMS = DriverRelaunching, holdMS
+	d.State = DriverRelaunching
+	if w, ok := t.worker(d.WorkerID); ok && holdMS > 0 {
+		d.HoldMS, d.HeldLife = holdMS, w.Incarnation
+		d.Holds++
+	}
 	t.await(d, reason, at)
 }
 
@@ -125,8 +129,8 @@ func (t *txn) driverLost(c *LoseDriver) (any, *Refusal) {
 
 func (t *txn) releaseDriver(c *ReleaseDriver) (any, *Refusal) {
 	d, ok := t.run(c.ID, "")
-	if !ok || d.HoldMS == 0 {
-		return nil, &Refusal{CodeUnknownDriver, fmt.Sprintf("run %s is not held", c.ID)}
+	if !ok || d.HoldMS == 0 || d.Holds != c.Hold {
+		return nil, &Refusal{CodeUnknownDriver, fmt.Sprintf("run %s is not held, or not for the %d. time", c.ID, c.Hold)}
 	}
 	t.unhold(d, "its worker was not heard of for its lease", c.At)
 	return nil, nil
@@ -135,12 +139,29 @@ func (t *txn) releaseDriver(c *ReleaseDriver) (any, *Refusal) {
 // unhold lets a held driver be placed: its last run is over.
 func (t *txn) unhold(d *Driver, reason string, at int64) {
 	d = editDriver(d)
-	d.HoldMS = 0
+	d.HoldMS, d.HeldLife = 0, ""
 	t.await(d, reason, at)
 }
 
+// releasePast lets drivers be placed that are held for an earlier life of a worker: that process is gone.
+func (t *txn) releasePast(w *Worker, at int64) {
+	for _, d := range list(t.heldDrivers, workerExecPrefix(w.ID)) {
+		if d.HeldLife != w.Incarnation {
+			t.unhold(d, "the process of worker "+w.ID+" that ran it is gone", at)
+		}
+	}
+}
+
+// HoldsDrivers tells whether drivers are held because some life of a worker may run them.
+func (s *State) HoldsDrivers(workerID string) bool {
+	it := s.heldDrivers.Root().Iterator()
+	it.SeekPrefix(workerExecPrefix(workerID))
+	_, _, held := it.Next()
+	return held
+}
+
 // reportDrivers compares the drivers that a worker says it runs with those that it should run. A driver that is held for
-// this worker is taken back, or released where the worker runs it no more.
+// this life of the worker is taken back, or released where the worker runs it no more.
 func (t *txn) reportDrivers(w *Worker, listed []string, at int64) (kill []string) {
 	for _, id := range listed {
 		d, ok := t.run(id, w.ID)
@@ -149,7 +170,7 @@ func (t *txn) reportDrivers(w *Worker, listed []string, at int64) (kill []string
 		}
 	}
 	for _, d := range list(t.heldDrivers, workerExecPrefix(w.ID)) {
-		if !slices.Contains(listed, d.RunID) {
+		if d.HeldLife == w.Incarnation && !slices.Contains(listed, d.RunID) {
 			t.unhold(d, "worker "+w.ID+" does not run it", at)
 		}
 	}
@@ -159,7 +180,7 @@ func (t *txn) reportDrivers(w *Worker, listed []string, at int64) (kill []string
 // takeBack lets a held driver go on where it is, if the worker has room for it as before.
 func (t *txn) takeBack(d *Driver) bool {
 	w, ok := t.worker(d.WorkerID)
-	if !ok || d.HoldMS == 0 || w.CoresFree() < d.Cores || w.MemoryFreeMB() < d.MemoryMB || !w.hasFree(d.Resources) {
+	if !ok || d.HoldMS == 0 || d.HeldLife != w.Incarnation || w.CoresFree() < d.Cores || w.MemoryFreeMB() < d.MemoryMB || !w.hasFree(d.Resources) {
 		return false
 	}
 	d = editDriver(d)

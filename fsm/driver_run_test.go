@@ -76,9 +76,9 @@ func TestHeldDriver(t *testing.T) {
 		placed bool
 	}{
 		"nothing": {func(*harness, string) {}, false},
-		"waited":  {func(h *harness, run string) { h.do(&ReleaseDriver{ID: run}, nil) }, true},
+		"waited":  {func(h *harness, run string) { h.do(&ReleaseDriver{ID: run, Hold: 1}, nil) }, true},
 		"of another run": {func(h *harness, run string) {
-			h.refused(CodeUnknownDriver, &ReleaseDriver{ID: "driver-0000"})
+			h.refused(CodeUnknownDriver, &ReleaseDriver{ID: "driver-0000", Hold: 1})
 			h.refused(CodeUnknownDriver, &LoseDriver{ID: "driver-0000"})
 		}, false},
 		"its end is reported": {func(h *harness, run string) { h.do(&LoseDriver{ID: run, WorkerID: "w1"}, nil) }, true},
@@ -91,6 +91,10 @@ func TestHeldDriver(t *testing.T) {
 			h.worker("w1", leased, func(w *Worker) { w.Incarnation = "second" })
 			h.do(&WorkerReport{ID: "w1"}, nil)
 		}, true},
+		"a new life of its worker, while nobody knows of the old one": {func(h *harness, run string) {
+			h.do(&RegisterWorker{Worker: testWorker("w1", leased, func(w *Worker) { w.Incarnation = "second" }), PastSilent: true}, nil)
+			h.do(&WorkerReport{ID: "w1"}, nil)
+		}, false},
 		"another worker's list": {func(h *harness, run string) {
 			h.worker("w0", leased)
 			h.do(&WorkerReport{ID: "w0"}, nil)
@@ -129,11 +133,51 @@ func TestHeldDriverIsTakenBack(t *testing.T) {
 			if d.State != DriverRunning || d.RunID != run || d.HoldMS != 0 || h.getWorker("w1").CoresUsed != d.Cores || !slices.Equal(out.KillDrivers, []string{"driver-9999"}) {
 				t.Errorf("%+v, killed %v", d, out.KillDrivers)
 			}
-			h.refused(CodeUnknownDriver, &ReleaseDriver{ID: run}) // the leader that waited comes too late
+			h.refused(CodeUnknownDriver, &ReleaseDriver{ID: run, Hold: 1}) // the leader that waited comes too late
 			continue
 		}
 		if d.State != DriverRelaunching || d.HoldMS == 0 || !slices.Equal(out.KillDrivers, []string{run, "driver-9999"}) {
 			t.Errorf("without room: %+v, killed %v", d, out.KillDrivers)
+		}
+	}
+}
+
+// A worker that comes and goes has its driver held each time for the whole time: a leader's wait for an earlier hold ends no
+// later one.
+func TestHoldsAreToldApart(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	id, run := heldDriver(h)
+	h.worker("w1", leased)
+	h.do(&WorkerReport{ID: "w1", Drivers: []string{run}}, nil)
+	h.do(&WorkerLost{ID: "w1", Silent: true}, nil)
+	if d := h.getDriver(id); d.Holds != 2 || d.HoldMS == 0 {
+		t.Fatalf("%+v", d)
+	}
+	h.refused(CodeUnknownDriver, &ReleaseDriver{ID: run, Hold: 1})
+	if d := h.getDriver(id); d.HoldMS == 0 {
+		t.Errorf("%+v", d)
+	}
+	h.do(&ReleaseDriver{ID: run, Hold: 2}, nil)
+}
+
+// A new life of a worker whose old one may be alive, cut off somewhere, loses its drivers as a silent worker does.
+func TestNewLifeBesideASilentOne(t *testing.T) {
+	t.Parallel()
+	for _, silent := range []bool{true, false} {
+		h := newHarness(t)
+		h.worker("w1", leased)
+		id := h.driver(supervised)
+		h.placeDriver(id, "w1")
+		h.do(&RegisterWorker{Worker: testWorker("w1", leased, func(w *Worker) { w.Incarnation, w.Host = "second", "elsewhere" }), PastSilent: silent}, nil)
+		h.do(&WorkerReport{ID: "w1"}, nil)
+		if d := h.getDriver(id); d.State != DriverRelaunching || (d.HoldMS > 0) != silent {
+			t.Errorf("silent %t: %+v", silent, d)
+		}
+		h.worker("w1", leased) // the first life was only cut off, and takes its id back
+		h.do(&WorkerReport{ID: "w1", Drivers: []string{id}}, nil)
+		if d := h.getDriver(id); silent && d.State != DriverRunning {
+			t.Errorf("taken back: %+v", d)
 		}
 	}
 }
@@ -197,7 +241,7 @@ func TestApplicationsOfRuns(t *testing.T) {
 	if _, ok := h.m.State().App(a.ID); !ok {
 		t.Error("the application of a run that may be alive has ended")
 	}
-	h.do(&ReleaseDriver{ID: id, At: 7}, nil)
+	h.do(&ReleaseDriver{ID: id, At: 7, Hold: 1}, nil)
 	if got := h.lastApp(); got.App.ID != a.ID || got.App.State != AppFailed || got.App.Ended != 7 {
 		t.Errorf("%+v", got.App)
 	}

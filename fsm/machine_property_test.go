@@ -92,7 +92,7 @@ func (r *randomMachine) draw(t *rapid.T) Command {
 		w.Host = "h" + rapid.SampledFrom(workerNames).Draw(t, "host")
 		w.DriverLeaseMS = rapid.SampledFrom([]int64{0, 1000}).Draw(t, "lease")
 		w.Cores, w.MemoryMB = rapid.IntRange(1, 8).Draw(t, "cores"), rapid.IntRange(1, 8).Draw(t, "memory")*128
-		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t), Drain: rapid.SampledFrom([]Drain{DrainNone, DrainNone, DrainKept, DrainAsked}).Draw(t, "drain")}
+		return &RegisterWorker{Worker: w, ReplaceAddress: rapid.Bool().Draw(t, "replace"), Damping: drawDamping(t), Drain: rapid.SampledFrom([]Drain{DrainNone, DrainNone, DrainKept, DrainAsked}).Draw(t, "drain"), PastSilent: rapid.Bool().Draw(t, "past")}
 	case TypeWorkerLost:
 		return &WorkerLost{ID: worker(), Incarnation: rapid.SampledFrom(append([]string{""}, lives...)).Draw(t, "life"), Retained: 5, At: drawTime(t), Damping: drawDamping(t), Silent: rapid.Bool().Draw(t, "silent")}
 	case TypeWorkerReport:
@@ -138,7 +138,7 @@ func (r *randomMachine) draw(t *rapid.T) Command {
 	case TypeLoseDriver:
 		return &LoseDriver{ID: drawID(t, "driver-", r.model.driverNumber), Retained: 5}
 	case TypeReleaseDriver:
-		return &ReleaseDriver{ID: drawID(t, "driver-", r.model.driverNumber)}
+		return &ReleaseDriver{ID: drawID(t, "driver-", r.model.driverNumber), Hold: rapid.IntRange(1, 3).Draw(t, "hold")}
 	}
 	return &DriverStateChanged{
 		ID: drawID(t, "driver-", r.model.driverNumber), Retained: 5, State: rapid.SampledFrom([]DriverState{DriverFinished, DriverFailed, DriverKilled}).Draw(t, "state"),

@@ -51,6 +51,8 @@ type modelDriver struct {
 	supervise     bool
 	killAsked     bool
 	held, placed  bool
+	holds         int    // how often it was held
+	life          string // of the worker that it is held for
 	state         DriverState
 }
 
@@ -189,7 +191,10 @@ func (m *model) loseDriver(d *modelDriver, held bool) {
 		d.state, d.held = DriverRelaunching, true
 		if !held {
 			d.unhold()
+			return
 		}
+		d.holds++
+		d.life = m.worker(d.worker).life
 	default:
 		m.endDriver(d, DriverError)
 	}
@@ -303,7 +308,7 @@ func (m *model) apply(c Command) Code {
 		}
 	case *ReleaseDriver:
 		d := m.run(c.ID)
-		if d == nil || !d.held {
+		if d == nil || !d.held || d.holds != c.Hold {
 			return CodeUnknownDriver
 		}
 		d.unhold()
@@ -336,7 +341,7 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 		state, undrained = WorkerDecommissioned, false
 	}
 	if same != nil && same.state != WorkerDead {
-		m.loseWorker(same, false)
+		m.loseWorker(same, c.PastSilent)
 	}
 	if holder != nil {
 		m.loseWorker(holder, false)
@@ -344,6 +349,11 @@ func (m *model) registerWorker(c *RegisterWorker) Code {
 	m.workers = slices.DeleteFunc(m.workers, func(w *modelWorker) bool {
 		return w.id == in.ID || w.state == WorkerDead && w.host == in.Host && w.port == in.Port
 	})
+	for _, d := range m.drivers {
+		if d.held && d.worker == in.ID && d.life != in.Incarnation && !c.PastSilent {
+			d.unhold()
+		}
+	}
 	m.workers = append(m.workers, &modelWorker{id: in.ID, host: in.Host, port: in.Port, life: in.Incarnation, cores: in.Cores, memory: in.MemoryMB, state: state, undrained: undrained, jvm: in.Kind == WorkerJVM, lease: in.DriverLeaseMS > 0})
 	return CodeOK
 }
@@ -431,12 +441,12 @@ func (m *model) report(c *WorkerReport) Code {
 		}
 	}
 	for _, id := range c.Drivers {
-		if d := m.run(id); d != nil && d.held && d.worker == w.id && m.room(w, d.cores, d.memory) {
+		if d := m.run(id); d != nil && d.held && d.worker == w.id && d.life == w.life && m.room(w, d.cores, d.memory) {
 			d.state, d.held = DriverRunning, false
 		}
 	}
 	for _, d := range m.drivers {
-		if d.held && d.worker == w.id && !slices.Contains(c.Drivers, d.run) {
+		if d.held && d.worker == w.id && d.life == w.life && !slices.Contains(c.Drivers, d.run) {
 			d.unhold()
 		}
 	}

@@ -193,6 +193,10 @@ type Driver struct {
 	HoldMS int64 `cbor:"22,keyasint,omitempty"`
 	// WorkerAddr is host:port of the worker of its present or last run.
 	WorkerAddr string `cbor:"23,keyasint,omitempty"`
+	// Holds counts how often it was held. A worker that comes and goes has the same run held again, for the whole time.
+	Holds int `cbor:"24,keyasint,omitempty"`
+	// HeldLife is the incarnation of the worker that may run it while it is held: another life's list says nothing of it.
+	HeldLife string `cbor:"25,keyasint,omitempty"`
 }
 
 // Waits tells whether the driver is queued for a worker, rather than being at one.

@@ -43,14 +43,14 @@ func (d *duties) hold(drv *fsm.Driver) {
 	if drv.HoldMS == 0 {
 		return
 	}
-	run, wait := drv.RunID, holdTime(drv.HoldMS)
+	run, hold, wait := drv.RunID, drv.Holds, holdTime(drv.HoldMS)
 	d.log.Warn("a supervised driver's worker is lost without a trace: it is not launched again before its last run must be over", "driver", drv.ID, "run", run, "worker", drv.WorkerID, "wait", wait)
 	d.spawn(func() {
 		if !delay.For(d.ctx, wait) {
 			return
 		}
 		d.insist(func() error {
-			_, err := proposeHere[none](d.ctx, d.m, &fsm.ReleaseDriver{ID: run, At: now()})
+			_, err := proposeHere[none](d.ctx, d.m, &fsm.ReleaseDriver{ID: run, At: now(), Hold: hold})
 			return err
 		})
 	})

@@ -30,6 +30,7 @@ type duties struct {
 	dispatch *dispatcher
 	notify   *notifier
 	live     *liveness
+	acks     *acks
 	pilot    *raftnode.Autopilot
 	waiting  *waiting
 
@@ -78,6 +79,7 @@ func (m *Master) lead(ctx context.Context, term uint64) error {
 	d.adopt(state)
 	d.spawn(func() { d.schedule.run(ctx) })
 	d.spawn(func() { d.live.run(ctx) })
+	d.spawn(func() { d.acks.run(ctx) })
 	d.spawn(func() { d.waiting.run(ctx) })
 	d.spawn(func() { d.pruneWorkers(ctx) })
 	d.spawn(d.watchLaunches)
@@ -109,6 +111,7 @@ func (m *Master) newDuties(ctx context.Context, term uint64) *duties {
 	state := m.fsm.State
 	d.dispatch = newDispatcher(d.log, state)
 	d.live = d.newWatch()
+	d.acks = newAcks(func(ctx context.Context) error { return m.node.VerifyLeader(ctx, term) })
 	d.notify = &notifier{log: d.log, links: map[uint64]*appLink{}, new: d.newLink}
 	d.waiting = d.newWaiting()
 	d.schedule = &scheduling{

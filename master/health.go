@@ -170,9 +170,9 @@ func (l *liveness) startPing(ctx context.Context, w *fsm.Worker) {
 	})
 }
 
-// answers tells whether a worker answers one question now.
-func (l *liveness) answers(ctx context.Context, w *fsm.Worker) bool {
-	return within(ctx, answerLimit, func(ctx context.Context) error { return l.ask(ctx, w) }) == nil
+// askNow asks a worker one question.
+func (l *liveness) askNow(ctx context.Context, w *fsm.Worker) error {
+	return within(ctx, answerLimit, func(ctx context.Context) error { return l.ask(ctx, w) })
 }
 
 // stalledFor is for how long this process has stood still in this term.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/firesteel/firesteel/fsm"
@@ -99,15 +100,18 @@ func (d *duties) registerGoWorker(h *clusterpb.Hello) error {
 	for _, home := range h.GetHomes() {
 		w.Builds = append(w.Builds, home.GetBuild())
 	}
-	if old, ok := d.heldByLiveWorker(w); ok {
+	old, past := d.pastLife(w)
+	if past == pastLives {
 		return status.Errorf(codes.AlreadyExists, "worker id %s is held by a live worker at %s:%d: give this one another --id", w.ID, old.Host, old.Port)
 	}
-	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, Damping: d.live.damping.death(), Drain: drainOf(h)})
+	c := &fsm.RegisterWorker{Worker: w, PastSilent: past == pastSilent, Damping: d.live.damping.death(), Drain: drainOf(h)}
+	_, err := proposeHere[fsm.WorkerRegistered](d.ctx, d.m, c)
 	if fsm.RefusalCode(err) == fsm.CodeAddressTaken {
 		if d.addressHolderLives(w) {
 			return status.Error(codes.AlreadyExists, err.Error())
 		}
-		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, &fsm.RegisterWorker{Worker: w, ReplaceAddress: true, Damping: d.live.damping.death(), Drain: drainOf(h)})
+		c.ReplaceAddress = true
+		_, err = proposeHere[fsm.WorkerRegistered](d.ctx, d.m, c)
 	}
 	if fsm.RefusalCode(err) == fsm.CodeInvalid {
 		return status.Error(codes.InvalidArgument, err.Error())
@@ -115,13 +119,37 @@ func (d *duties) registerGoWorker(h *clusterpb.Hello) error {
 	return err
 }
 
-// heldByLiveWorker finds another process that goes by the same id at another address and still answers.
-func (d *duties) heldByLiveWorker(w fsm.Worker) (*fsm.Worker, bool) {
-	old, ok := d.m.fsm.State().Worker(w.ID)
-	if !ok || old.State == fsm.WorkerDead || old.Incarnation == w.Incarnation || old.Host == w.Host && old.Port == w.Port {
-		return nil, false
+// What is known of an earlier life of a worker that registers: whether its process is there.
+type past int
+
+const (
+	pastGone   past = iota // it is not, or there was none
+	pastLives              // another process goes by the same id at another address, and answers
+	pastSilent             // it does not answer, and may be cut off, with all that it runs
+)
+
+// pastLife finds out about the life before.
+func (d *duties) pastLife(w fsm.Worker) (*fsm.Worker, past) {
+	state := d.m.fsm.State()
+	old, ok := state.Worker(w.ID)
+	switch {
+	case !ok && state.HoldsDrivers(w.ID): // it was lost so long ago that it is not listed any more
+		return nil, pastSilent
+	case !ok:
+		return nil, pastGone
+	case old.Incarnation == w.Incarnation, old.Host == w.Host && old.Port == w.Port: // one address is listened at by one process
+		return old, pastGone
+	case old.State == fsm.WorkerDead && !state.HoldsDrivers(w.ID):
+		return old, pastGone // whatever it is, nothing is waited for
 	}
-	return old, d.live.answers(d.ctx, old)
+	err := d.live.askNow(d.ctx, old)
+	switch {
+	case err == nil && old.State != fsm.WorkerDead:
+		return old, pastLives
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return old, pastGone
+	}
+	return old, pastSilent
 }
 
 // addressHolderLives tells whether the worker that the books have at this address still has a session. Another process
@@ -185,7 +213,7 @@ func (d *duties) listen(stream sessionStream, h *clusterpb.Hello, line *goLine) 
 		case *clusterpb.WorkerMessage_Driver:
 			err = d.driverReported(h.GetId(), msg.Driver, line)
 		case *clusterpb.WorkerMessage_Heartbeat:
-			line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_HeartbeatAck{HeartbeatAck: &clusterpb.HeartbeatAck{Sequence: msg.Heartbeat.GetSequence()}}})
+			d.acks.heartbeat(line, msg.Heartbeat.GetSequence())
 		case *clusterpb.WorkerMessage_Decommissioning:
 			err = d.drainAsked(h, line)
 		case *clusterpb.WorkerMessage_Goodbye:
