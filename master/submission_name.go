@@ -24,6 +24,9 @@ const (
 	// ownKeyFor is how long a submission is recognised that Spark's own client sends more than once by itself: to every
 	// master of its list at once, or to the next one when the first did not answer. Its patience is 10 s for each.
 	ownKeyFor = 10 * time.Minute
+	// undatedKeyFor is the same for an RPC client that does not date what it says: it is known by its address alone, which another
+	// process may be given soon. It asks once, with a patience of 10 s, and a follower may hold that for submissionHold.
+	undatedKeyFor = 20 * time.Second
 )
 
 // submitTime is set by spark-submit, in milliseconds. No two submissions of the same client have it in common.
@@ -49,7 +52,7 @@ func userKey(key string) submissionName {
 }
 
 // clientKey names the submission of Spark's RPC client, which sends the same description to all masters that it knows: by
-// its process, which submits once, and the description.
+// its process, which submits once, and the description, which spark-submit dates.
 func clientKey(client wire.Address, d *messages.DriverDescription) submissionName {
 	body, _ := json.Marshal(struct {
 		Client string
@@ -57,6 +60,9 @@ func clientKey(client wire.Address, d *messages.DriverDescription) submissionNam
 	}{client.String(), messages.DriverDescription{
 		JarURL: d.JarURL, MemoryMB: d.MemoryMB, Cores: d.Cores, Supervise: d.Supervise, Command: d.Command, ResourceReqs: d.ResourceReqs,
 	}})
+	if _, dated := option(d.Command.JavaOpts, submitTime); !dated {
+		return submissionName{"rpc:" + digest(body), undatedKeyFor}
+	}
 	return submissionName{"rpc:" + digest(body), ownKeyFor}
 }
 

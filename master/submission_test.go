@@ -230,7 +230,7 @@ func TestSubmissionByRPCOnAllMasters(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d masters", name, n), func(t *testing.T) {
 				before := masters[0].fsm.State().DriverCount()
 				c := newRPCClient(t, table, masters[:n]...)
-				submitted := askAll[*messages.SubmitDriverResponse](c, &messages.RequestSubmitDriver{Driver: descriptionOf("-Dspark.master=" + masters[0].URL())})
+				submitted := askAll[*messages.SubmitDriverResponse](c, &messages.RequestSubmitDriver{Driver: descriptionOf("-Dspark.master="+masters[0].URL(), "-Dtest="+t.Name())})
 				id := submitted[0].DriverID
 				for i, r := range submitted {
 					if !r.Success || r.DriverID != id || r.Message != "Driver successfully submitted as "+id || r.Master.Port != masters[i].sparkPort {
@@ -388,6 +388,27 @@ func TestSubmissionsOfSparkSubmitAreRecognised(t *testing.T) {
 	}
 }
 
+// What Spark's client says by RPC is known by its date for as long as it may come again; without one only for as long as one
+// client asks, since the next process may have its address.
+func TestNamesOfRPCSubmissions(t *testing.T) {
+	t.Parallel()
+	dated, undated := descriptionOf("-D"+submitTime+"=1"), descriptionOf()
+	a, b := wireAddress("h", 1), wireAddress("h", 2)
+	if n := clientKey(a, dated); n.keep != ownKeyFor || n != clientKey(a, descriptionOf("-D"+submitTime+"=1")) {
+		t.Errorf("%+v", n)
+	}
+	if n := clientKey(a, undated); n.keep != undatedKeyFor || n.keep <= submissionHold {
+		t.Errorf("%+v", n)
+	}
+	keys := map[string]bool{}
+	for _, n := range []submissionName{clientKey(a, dated), clientKey(b, dated), clientKey(a, undated), clientKey(b, undated), clientKey(a, descriptionOf("-D"+submitTime+"=2"))} {
+		keys[n.key] = true
+	}
+	if len(keys) != 5 {
+		t.Errorf("%d different keys", len(keys))
+	}
+}
+
 // Every submission under way while leaders die is answered, and makes one driver.
 func TestSubmissionsDuringFailovers(t *testing.T) {
 	t.Parallel()
@@ -413,11 +434,15 @@ func TestSubmissionsDuringFailovers(t *testing.T) {
 	over := make(chan struct{})
 	go func() { all.Wait(); close(over) }()
 	for done := false; !done; {
-		moveLead(t, masters)
+		d := dutiesOf(t, masters)
+		if err := d.m.node.TransferLeadership(t.Context()); err != nil {
+			t.Logf("%s keeps the lead: %v", d.m.cfg.ID, err)
+		}
 		select {
 		case <-over:
 			done = true
-		default:
+		case <-d.ctx.Done(): // whoever leads next
+		case <-time.After(time.Second): // it has kept it
 		}
 	}
 	close(ids)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestSubmissionsAcrossLeaderKills(t *testing.T) {
 	t.Logf("%d submissions took %d attempts", submissions, attempts)
 	want := slices.Sorted(maps.Values(ids))
 	if n := len(slices.Compact(slices.Clone(want))); n != submissions {
-		t.Errorf("%d different drivers came of %d submissions", n, submissions)
+		t.Fatalf("%d different drivers came of %d submissions", n, submissions)
 	}
 	for _, m := range c.Masters {
 		c.must(books.Poll(c.ctx, "the drivers on "+m.ID, func(ctx context.Context) error {
@@ -131,8 +132,9 @@ func submitOnce(ctx context.Context, n int, bases, sparks []string) (id string, 
 		return "", 0, err
 	}
 	defer client.Close()
+	d := waitingDriver.With("spark.app.submitTime", strconv.Itoa(n)) // spark-submit dates it: ports are used again
 	for attempts = 1; ; attempts++ {
-		ids, err := client.Submit(ctx, sparks, waitingDriver)
+		ids, err := client.Submit(ctx, sparks, d)
 		if err == nil {
 			if same := slices.Compact(slices.Clone(ids)); len(same) != 1 {
 				return "", attempts, fmt.Errorf("one client was told of %v", ids)
