@@ -23,6 +23,10 @@ func All() []Row {
 			Goal: "<= 5 ms, and no more than twice that at 500 workers", Limit: 5 * time.Minute, Run: passRow,
 		},
 		{
+			Name: "pass-drivers", Title: "one schedule pass after one change, while drivers wait for what no worker has",
+			Goal: "<= 5 ms", Limit: 5 * time.Minute, Run: passDriversRow,
+		},
+		{
 			Name: "kill", Title: "SIGKILL of the leader's process -> the first registration accepted through a surviving master",
 			Goal: "p50 <= 100 ms, p99 <= 1.5 s", Limit: 15 * time.Minute, Run: killRow,
 		},
@@ -75,7 +79,7 @@ func All() []Row {
 			Goal: ">= the original without persistence", Limit: 20 * time.Minute, Run: submitRow(submitRun),
 		},
 		{
-			Name: "submit-status", Title: "GET status while 5,000 drivers wait, through all three masters",
+			Name: "submit-status", Title: "GET status while 5,000 drivers wait for more than any of 1,000 simulated workers has, through all three masters",
 			Goal: ">= the original", Limit: 10 * time.Minute, Run: statusRow,
 		},
 		{

@@ -84,21 +84,24 @@ func (b *Bench) submitWay(ctx context.Context, w submitWay) ([]Line, error) {
 	return append(ours.lines(goal), beside...), errors.Join(errs...)
 }
 
-// statusWaiting is how many drivers wait while questions are asked.
-const statusWaiting = 5000
+// statusWaiting is how many drivers wait while questions are asked, for more than any of statusWorkers workers has.
+const (
+	statusWaiting = 5000
+	statusWorkers = 1000
+)
 
 // statusAtOnce is how many questions are on their way at a time.
 const statusAtOnce = 32
 
 // statusRow asks where drivers stand that wait.
 func statusRow(ctx context.Context, b *Bench) (lines []Line, err error) {
-	c := load.StatusConfig{Version: b.Release.Version, Waiting: statusWaiting, InFlight: statusAtOnce, Warm: b.Measure / 2, Measure: b.Measure}
+	c := load.StatusConfig{Scala: b.scala(), Version: b.Release.Version, Workers: statusWorkers, Waiting: statusWaiting, InFlight: statusAtOnce, Warm: b.Measure / 2, Measure: b.Measure}
 	var beside []Line
 	goal := 0.0
 	if b.Original {
 		err = b.withOriginal(ctx, original.Config{REST: true}, func(cl *original.Cluster) error {
 			o := c
-			o.REST = []string{cl.Master.REST()}
+			o.REST, o.Masters = []string{cl.Master.REST()}, []string{cl.Master.Spark()}
 			var e error
 			beside, goal, e = b.status(ctx, b.Release.String()+", one master", o, cl.Processes(), 0)
 			return e
@@ -106,7 +109,7 @@ func statusRow(ctx context.Context, b *Bench) (lines []Line, err error) {
 	}
 	err2 := b.withCluster(ctx, cluster.Config{}, func(cl *cluster.Cluster) error {
 		for _, m := range cl.Masters {
-			c.REST = append(c.REST, m.REST())
+			c.REST, c.Masters = append(c.REST, m.REST()), append(c.Masters, m.Spark())
 		}
 		var e error
 		lines, _, e = b.status(ctx, "Firesteel, three masters", c, cl.Processes(), goal)

@@ -13,12 +13,15 @@ import (
 
 // StatusConfig of a stream of questions after drivers that wait.
 type StatusConfig struct {
-	REST     []string // http://host:port of each master's REST server
-	Version  string   // of Spark, as clients tell it
-	Waiting  int      // drivers
-	InFlight int
-	Warm     time.Duration // not measured
-	Measure  time.Duration
+	// REST is http://host:port of each master's REST server, and Masters host:port of its Spark port.
+	REST, Masters []string
+	Scala         string // dialect of the workers: "2.12" or "2.13"
+	Version       string // of Spark, as clients tell it
+	Workers       int    // simulated ones; the drivers want more cores than they have
+	Waiting       int    // drivers
+	InFlight      int
+	Warm          time.Duration // not measured
+	Measure       time.Duration
 	// Began and Ended, where set, are called when the measured part begins and ends.
 	Began, Ended func()
 }
@@ -34,6 +37,19 @@ type StatusResult struct {
 
 // Status submits drivers, which nobody runs, and asks where they stand, at random, over all masters and kept connections.
 func Status(ctx context.Context, c StatusConfig) (StatusResult, error) {
+	table, err := tableOf(c.Scala)
+	if err != nil {
+		return StatusResult{}, err
+	}
+	workers, err := startWorkers(ctx, Config{Masters: c.Masters, Workers: c.Workers}, table, nil)
+	defer func() {
+		for _, w := range workers {
+			w.close()
+		}
+	}()
+	if err != nil {
+		return StatusResult{}, err
+	}
 	ids, err := park(ctx, c)
 	if err != nil {
 		return StatusResult{}, err
@@ -94,7 +110,7 @@ func isWaiting(ctx context.Context, q *asker, id string) error {
 
 // park submits drivers that wait, and gives their ids.
 func park(ctx context.Context, c StatusConfig) ([]string, error) {
-	s := &submitting{SubmitConfig: SubmitConfig{REST: c.REST, Version: c.Version}}
+	s := &submitting{SubmitConfig: SubmitConfig{REST: c.REST, Version: c.Version, Cores: 2 * workerCores}}
 	ids := make([]string, c.Waiting)
 	errs := make([]error, c.InFlight)
 	var next atomic.Int64

@@ -26,6 +26,8 @@ type SubmitConfig struct {
 	// connects to all masters and asks all of them. Otherwise a stream keeps its connection, to one master.
 	Fresh    bool
 	InFlight int // submissions at a time
+	// Cores of each driver; 0 is 1.
+	Cores int
 	// Workers are simulated ones, that report every driver FINISHED as soon as it is launched. With 0, drivers wait.
 	Workers int
 	// Warm is not measured, then it is measured for Measure; each ends sooner when WarmMost, or Most, drivers were submitted. 0 is no end.

@@ -86,7 +86,7 @@ func TestSubmitCountsWhatMastersTook(t *testing.T) {
 func TestStatusAsksAllMasters(t *testing.T) {
 	t.Parallel()
 	a, b := newRESTMaster(t, "a"), newRESTMaster(t, "b")
-	r, err := Status(t.Context(), StatusConfig{REST: []string{a.URL, b.URL}, Version: "4.3.0", Waiting: 6, InFlight: 2, Measure: 50 * time.Millisecond})
+	r, err := Status(t.Context(), StatusConfig{REST: []string{a.URL, b.URL}, Scala: "2.13", Version: "4.3.0", Waiting: 6, InFlight: 2, Measure: 50 * time.Millisecond})
 	if err != nil || r.Failed > 0 || len(r.Latency[0]) == 0 || len(r.Latency[1]) == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}

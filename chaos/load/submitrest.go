@@ -73,21 +73,21 @@ type restClient struct {
 
 func (s *submitting) restClient(n int) *restClient {
 	i := n % len(s.REST)
-	return &restClient{asker: newAsker(s.REST[i], s.Fresh), master: i, body: submissionBody(s.Version)}
+	return &restClient{asker: newAsker(s.REST[i], s.Fresh), master: i, body: submissionBody(s.Version, max(s.Cores, 1))}
 }
 
 // numberHere stands in a body where every submission has a number of its own.
 const numberHere = "@number@"
 
 // submissionBody is as large as one of spark-submit's, and says what one of its says.
-func submissionBody(version string) string {
+func submissionBody(version string, cores int) string {
 	body, _ := json.Marshal(map[string]any{ // text in maps: it cannot fail
 		"action": "CreateSubmissionRequest", "clientSparkVersion": version, "appResource": "file:/opt/jobs/etl-assembly-1.4.2.jar",
 		"mainClass": "org.example.etl.DailyAggregation", "appArgs": []string{"--date", "2026-01-01", "--partitions", "200", numberHere},
 		"environmentVariables": map[string]string{"SPARK_ENV_LOADED": "1", "SPARK_SCALA_VERSION": ""},
 		"sparkProperties": map[string]string{
 			"spark.app.name": "daily-aggregation", "spark.app.submitTime": "17672256" + numberHere, "spark.jars": "file:/opt/jobs/etl-assembly-1.4.2.jar",
-			"spark.master": "spark://127.0.0.1:6066", "spark.submit.deployMode": "cluster", "spark.driver.cores": "1", "spark.driver.memory": "512m",
+			"spark.master": "spark://127.0.0.1:6066", "spark.submit.deployMode": "cluster", "spark.driver.cores": strconv.Itoa(cores), "spark.driver.memory": "512m",
 			"spark.driver.supervise": "false", "spark.executor.memory": "2g", "spark.executor.cores": "2", "spark.cores.max": "8",
 			"spark.eventLog.enabled": "true", "spark.eventLog.dir": "file:/var/log/spark-events", "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
 			"spark.sql.shuffle.partitions": "200",

@@ -22,16 +22,17 @@ type rpcClient struct {
 	env   *rpcenv.Env
 	peers []*rpcenv.Peer
 	first int // the number of the first of its masters
+	cores int // of its drivers
 }
 
 // dialClient makes a client that is connected to masters and knows that they are there.
-func dialClient(ctx context.Context, table *releases.Table, masters []string, first int) (*rpcClient, error) {
+func dialClient(ctx context.Context, table *releases.Table, masters []string, first, cores int) (*rpcClient, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a submission client: %w", err)
 	}
 	addr := wire.Address{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port}
-	c := &rpcClient{table: table, first: first, env: rpcenv.New(rpcenv.Config{
+	c := &rpcClient{table: table, first: first, cores: cores, env: rpcenv.New(rpcenv.Config{
 		Address: addr, Endpoints: map[string]rpcenv.Endpoint{"client": silent{}}, ProbeSUID: table.Newest().ProbeSUID, Logger: simapp.Silent,
 	})}
 	c.env.Serve(ln)
@@ -66,7 +67,7 @@ func (c *rpcClient) close() {
 }
 
 func (c *rpcClient) submit(ctx context.Context, n int) (id string, master int, at time.Time, err error) {
-	payload, err := rpcenv.Encode(&messages.RequestSubmitDriver{Driver: description(n)}, rpcenv.Dialect{Table: c.table})
+	payload, err := rpcenv.Encode(&messages.RequestSubmitDriver{Driver: description(n, c.cores)}, rpcenv.Dialect{Table: c.table})
 	if err != nil {
 		return "", 0, at, err
 	}
@@ -114,16 +115,16 @@ func submitted(m messages.Message, err error) (string, error) {
 }
 
 // description is a driver as spark-submit describes it.
-func description(n int) *messages.DriverDescription {
+func description(n, cores int) *messages.DriverDescription {
 	return &messages.DriverDescription{
-		JarURL: "file:/opt/jobs/etl-assembly-1.4.2.jar", MemoryMB: 512, Cores: 1,
+		JarURL: "file:/opt/jobs/etl-assembly-1.4.2.jar", MemoryMB: 512, Cores: cores,
 		Command: messages.Command{
 			MainClass:   "org.apache.spark.deploy.worker.DriverWrapper",
 			Arguments:   []string{"{{WORKER_URL}}", "{{USER_JAR}}", "org.example.etl.DailyAggregation", "--date", "2026-01-01", "--partitions", "200", strconv.Itoa(n)},
 			Environment: map[string]string{"SPARK_ENV_LOADED": "1"},
 			JavaOpts: []string{
 				"-Dspark.app.name=daily-aggregation", "-Dspark.app.submitTime=1767225600000", "-Dspark.jars=file:/opt/jobs/etl-assembly-1.4.2.jar",
-				"-Dspark.master=spark://127.0.0.1:7077", "-Dspark.submit.deployMode=cluster", "-Dspark.driver.cores=1", "-Dspark.driver.memory=512m",
+				"-Dspark.master=spark://127.0.0.1:7077", "-Dspark.submit.deployMode=cluster", "-Dspark.driver.cores=" + strconv.Itoa(cores), "-Dspark.driver.memory=512m",
 				"-Dspark.driver.supervise=false", "-Dspark.executor.memory=2g", "-Dspark.executor.cores=2", "-Dspark.cores.max=8",
 				"-Dspark.eventLog.enabled=true", "-Dspark.eventLog.dir=file:/var/log/spark-events",
 				"-Dspark.serializer=org.apache.spark.serializer.KryoSerializer", "-Dspark.sql.shuffle.partitions=200",
@@ -136,10 +137,11 @@ func description(n int) *messages.DriverDescription {
 type freshRPC struct {
 	table   *releases.Table
 	masters []string
+	cores   int
 }
 
 func (f freshRPC) submit(ctx context.Context, n int) (string, int, time.Time, error) {
-	c, err := dialClient(ctx, f.table, f.masters, 0)
+	c, err := dialClient(ctx, f.table, f.masters, 0, f.cores)
 	if err != nil {
 		return "", 0, time.Time{}, err
 	}
@@ -151,10 +153,10 @@ func (freshRPC) close() {}
 
 func (s *submitting) rpcClient(ctx context.Context, n int) (client, error) {
 	if s.Fresh {
-		return freshRPC{s.table, s.Masters}, nil
+		return freshRPC{s.table, s.Masters, max(s.Cores, 1)}, nil
 	}
 	i := n % len(s.Masters)
-	return dialClient(ctx, s.table, s.Masters[i:i+1], i)
+	return dialClient(ctx, s.table, s.Masters[i:i+1], i, max(s.Cores, 1))
 }
 
 // silent is an endpoint that is asked and told nothing.

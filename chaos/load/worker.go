@@ -15,6 +15,9 @@ import (
 	"github.com/firesteel/firesteel/spark/wire"
 )
 
+// workerCores are the cores of every simulated worker.
+const workerCores = 64
+
 // heartbeatEvery is a JVM worker's interval, spark.worker.timeout / 4.
 const heartbeatEvery = 15 * time.Second
 
@@ -102,7 +105,7 @@ func (w *worker) connect(ctx context.Context, master string) error {
 func (w *worker) register(p *rpcenv.Peer) error {
 	at := p.Address()
 	return p.Send("Master", &messages.RegisterWorker{
-		ID: w.id, Host: w.addr.Host, Port: w.addr.Port, Worker: w.ref(), Cores: 64, MemoryMB: 1 << 16, WebUIURL: "http://127.0.0.1:1",
+		ID: w.id, Host: w.addr.Host, Port: w.addr.Port, Worker: w.ref(), Cores: workerCores, MemoryMB: 1 << 16, WebUIURL: "http://127.0.0.1:1",
 		MasterAddress: messages.Address{Host: at.Host, Port: at.Port},
 	})
 }
