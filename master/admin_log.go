@@ -91,8 +91,11 @@ func driverSubject(s *fsm.State, id string) (*logSubject, error) {
 	if id != d.ID && id != run {
 		return nil, status.Errorf(codes.NotFound, "%s is an earlier run of %s: which worker has its logs is not known any more; the last run is %s", id, d.ID, run)
 	}
-	if d.WorkerID == "" {
-		return nil, status.Errorf(codes.FailedPrecondition, "driver %s (%s) has run on no worker that is known: there are no logs", d.ID, d.State)
+	switch {
+	case d.WorkerID == "" && d.State.Ends():
+		return nil, status.Errorf(codes.NotFound, "driver %s (%s) has run on no worker that is known: there are no logs", d.ID, d.State)
+	case d.WorkerID == "":
+		return nil, status.Errorf(codes.FailedPrecondition, "driver %s is %s and on no worker now: there are no logs yet", d.ID, d.State)
 	}
 	return &logSubject{name: run, query: url.Values{"driverId": {run}}, workerID: d.WorkerID, ended: d.State.Ends()}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -24,6 +25,11 @@ type fakeMaster struct {
 	asked atomic.Int32
 	show  func(ctx context.Context) error
 	watch func(stream clusterpb.Admin_WatchDriverServer) error
+	log   func(r *clusterpb.ReadLogRequest) (*clusterpb.ReadLogReply, error)
+}
+
+func (f *fakeMaster) ReadLog(_ context.Context, r *clusterpb.ReadLogRequest) (*clusterpb.ReadLogReply, error) {
+	return f.log(r)
 }
 
 func (f *fakeMaster) ShowDriver(ctx context.Context, r *clusterpb.ShowDriverRequest) (*clusterpb.ShowDriverReply, error) {
@@ -240,5 +246,54 @@ func TestFlagsComeFirst(t *testing.T) {
 		if got := flagsFirst(newApp(), strings.Fields(in)); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%s\nis %s\nwant %s", in, strings.Join(got, " "), want)
 		}
+	}
+}
+
+// Who follows a driver's output waits for it, has all of both runs, and is told where the second begins and what is missing.
+func TestLogsAreFollowed(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		run, text string
+		from      int64 // of what is left of the log
+		ended     bool
+		err       error
+	}
+	at := 0
+	steps := []step{
+		{err: status.Error(codes.FailedPrecondition, "on no worker now")}, {run: "r1"}, {run: "r1", text: "one"}, {err: status.Error(codes.Unavailable, "its pages do not answer")},
+		{run: "r2", text: "two"}, {run: "r2", text: "two"}, {run: "r2", text: "two and more", from: 9}, {run: "r2", text: "two and more", from: 9, ended: true},
+	}
+	m := serve(t, &fakeMaster{log: func(r *clusterpb.ReadLogRequest) (*clusterpb.ReadLogReply, error) {
+		s := steps[min(at, len(steps)-1)]
+		at++
+		if s.err != nil {
+			return nil, s.err
+		}
+		size := int64(len(s.text))
+		start := min(max(r.GetOffset(), s.from), size)
+		return &clusterpb.ReadLogReply{Start: start, End: size, Total: size, Text: []byte(s.text[start:]), Subject: s.run, WorkerId: "w", Ended: s.ended}, nil
+	}})
+	var out, warned strings.Builder
+	l := logReader{
+		client: clientOf(t, 50*time.Millisecond, m.addr), request: &clusterpb.ReadLogRequest{DriverId: "r1"},
+		write: func(b []byte) error { out.Write(b); return nil }, warn: func(f string, a ...any) { fmt.Fprintf(&warned, f+"\n", a...) },
+	}
+	if err := l.run(t.Context(), -1, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "onetwoore" {
+		t.Errorf("printed %q", got)
+	}
+	for _, want := range []string{"on no worker now; trying again", "from here on it is r2, on worker w", "some of it may be missing"} {
+		if strings.Count(warned.String(), want) != 1 {
+			t.Errorf("not warned once of %q:\n%s", want, warned.String())
+		}
+	}
+	at = 0
+	steps = []step{{run: "r1", text: "0123456789", ended: true}}
+	out.Reset()
+	l = logReader{client: l.client, request: &clusterpb.ReadLogRequest{DriverId: "r1"}, write: l.write, warn: l.warn}
+	if err := l.run(t.Context(), 3, false); err != nil || out.String() != "789" {
+		t.Errorf("the end of it is %q, %v", out.String(), err)
 	}
 }

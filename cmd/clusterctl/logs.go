@@ -76,18 +76,20 @@ func logRequest(c *cli.Context) (*clusterpb.ReadLogRequest, error) {
 type logReader struct {
 	*client
 	request *clusterpb.ReadLogRequest
+	subject string // whose output it is: another run of a driver has output of its own
 	write   func([]byte) error
 	warn    func(format string, args ...any)
+	warned  string
 }
 
 func (l *logReader) run(ctx context.Context, tail int64, follow bool) error {
 	piece, err := l.first(ctx, tail)
-	for pauses := 0; ; {
+	for {
 		switch {
-		case err != nil && follow && pauses > 0 && patient(err):
-			l.warn("%s; trying again", oneLine(err))
-		case err != nil:
+		case err != nil && !(follow && l.mayCome(err)):
 			return err
+		case err != nil:
+			l.complain(oneLine(err))
 		default:
 			if err := l.take(piece); err != nil {
 				return err
@@ -97,7 +99,6 @@ func (l *logReader) run(ctx context.Context, tail int64, follow bool) error {
 			}
 		}
 		if err != nil || piece.GetEnd() >= piece.GetTotal() {
-			pauses++
 			select {
 			case <-time.After(logPause):
 			case <-ctx.Done():
@@ -114,26 +115,52 @@ func (l *logReader) first(ctx context.Context, tail int64) (*clusterpb.ReadLogRe
 	if tail >= 0 {
 		l.request.Offset, l.request.Length = -1, 1
 		end, err := l.read(ctx)
+		l.request.Offset, l.request.Length = 0, logPiece
 		if err != nil {
 			return nil, err
 		}
-		l.request.Offset, l.request.Length = max(end.GetTotal()-tail, 0), logPiece
+		l.request.Offset = max(end.GetTotal()-tail, 0)
 	}
 	return l.read(ctx)
 }
 
-// patient tells whether a log that is followed may be there again in a moment.
-func patient(err error) bool {
-	return errors.Is(err, errNoMaster) || codeOf(err) == codes.Unavailable
+// mayCome tells whether a log that is followed may be there in a moment: its driver waits for a worker, or what was there
+// is only not to be reached.
+func (l *logReader) mayCome(err error) bool {
+	if codeOf(err) == codes.FailedPrecondition {
+		return l.request.GetDriverId() != ""
+	}
+	return l.subject != "" && (errors.Is(err, errNoMaster) || codeOf(err) == codes.Unavailable)
 }
 
+// complain warns of what is new only: a log is asked for twice a second.
+func (l *logReader) complain(text string) {
+	if text != l.warned {
+		l.warn("%s; trying again", text)
+	}
+	l.warned = text
+}
+
+// read gives the next piece. Where the driver is in another run by now, it is the first of that.
 func (l *logReader) read(ctx context.Context) (*clusterpb.ReadLogReply, error) {
-	return ask(ctx, l.client, func(ctx context.Context, m master) (*clusterpb.ReadLogReply, error) {
-		return m.admin.ReadLog(ctx, l.request)
-	})
+	for {
+		piece, err := ask(ctx, l.client, func(ctx context.Context, m master) (*clusterpb.ReadLogReply, error) {
+			return m.admin.ReadLog(ctx, l.request)
+		})
+		if err != nil {
+			return nil, err
+		}
+		before := l.subject
+		if l.subject = piece.GetSubject(); before == "" || before == l.subject {
+			return piece, nil
+		}
+		l.warn("from here on it is %s, on worker %s", l.subject, piece.GetWorkerId())
+		l.request.Offset = 0
+	}
 }
 
 func (l *logReader) take(piece *clusterpb.ReadLogReply) error {
+	l.warned = ""
 	if piece.GetStart() != l.request.Offset {
 		l.warn("the log is %d bytes long now: older files of it were deleted meanwhile, and some of it may be missing here", piece.GetTotal())
 	}

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cluster": startCluster, "worker": startWorker, "app": startApp, "stopmaster": stopMaster, "startmaster": startMaster,
 			"runs": driverRuns, "ends": driverEnds, "prints": driverPrints, "apptold": appTold,
-			"exits": exits, "keys": keys, "field": field, "until": until, "damage": damage, "noleader": noLeader, "lines": countLines,
+			"leaves": workerLeaves, "exits": exits, "keys": keys, "field": field, "until": until, "damage": damage, "noleader": noLeader, "lines": countLines,
 		},
 	})
 }
@@ -173,6 +173,14 @@ func startWorker(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
 	ts.Check(c.masters[c.leader(ts)].WaitWorkers(ctx, len(c.workers)))
+}
+
+// leaves WORKER: its process ends in order.
+func workerLeaves(ts *testscript.TestScript, _ bool, args []string) {
+	c := of(ts)
+	c.workers[args[0]].leave()
+	c.workers[args[0]].close()
+	delete(c.workers, args[0])
 }
 
 // app NAME CORES: an application with so many executors; waits for one of them, unless there are to be none. APP is its id.

@@ -38,6 +38,7 @@ type simWorker struct {
 	send    chan<- *clusterpb.WorkerMessage // of the session; nil without one
 	changed chan struct{}                   // closed at every change of drivers, and made anew
 
+	over sync.Once
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
@@ -84,6 +85,10 @@ func (silentEndpoint) ReceiveAndReply(*rpcenv.Peer, messages.Message) (messages.
 }
 
 func (w *simWorker) close() {
+	w.over.Do(w.end)
+}
+
+func (w *simWorker) end() {
 	w.stop()
 	w.wg.Wait()
 	_ = w.ui.Close()
@@ -227,6 +232,13 @@ func (w *simWorker) say(m *clusterpb.WorkerMessage) {
 	if w.send != nil {
 		w.send <- m
 	}
+}
+
+// leave says goodbye: all that it ran has ended.
+func (w *simWorker) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.say(&clusterpb.WorkerMessage{Message: &clusterpb.WorkerMessage_Goodbye{Goodbye: &clusterpb.Goodbye{Reason: "the script says so"}}})
 }
 
 // runs waits until this worker runs a driver.

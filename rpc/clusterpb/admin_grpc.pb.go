@@ -69,7 +69,8 @@ type AdminClient interface {
 	// WatchDriver sends where a driver stands: now, at every change, and at least every second; the stream ends when the
 	// driver has. A stream that is silent for longer comes from a master that should be left.
 	WatchDriver(ctx context.Context, in *WatchDriverRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchDriverReply], error)
-	// ReadLog gives a piece of the output of an executor or a driver, from the worker that has it.
+	// ReadLog gives a piece of the output of an executor or a driver, from the worker that has it. FAILED_PRECONDITION for a
+	// driver that is on no worker now: it may be later.
 	ReadLog(ctx context.Context, in *ReadLogRequest, opts ...grpc.CallOption) (*ReadLogReply, error)
 	// SaveSnapshot streams the state as a snapshot file (package snapfile), in pieces.
 	SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotReply], error)
@@ -283,7 +284,8 @@ type AdminServer interface {
 	// WatchDriver sends where a driver stands: now, at every change, and at least every second; the stream ends when the
 	// driver has. A stream that is silent for longer comes from a master that should be left.
 	WatchDriver(*WatchDriverRequest, grpc.ServerStreamingServer[WatchDriverReply]) error
-	// ReadLog gives a piece of the output of an executor or a driver, from the worker that has it.
+	// ReadLog gives a piece of the output of an executor or a driver, from the worker that has it. FAILED_PRECONDITION for a
+	// driver that is on no worker now: it may be later.
 	ReadLog(context.Context, *ReadLogRequest) (*ReadLogReply, error)
 	// SaveSnapshot streams the state as a snapshot file (package snapfile), in pieces.
 	SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotReply]) error

@@ -1,0 +1,56 @@
+package master
+
+import (
+	"testing"
+
+	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/rpc/clusterpb"
+	"github.com/firesteel/firesteel/spark/messages"
+)
+
+// A master alone has nobody to hand the lead to: its duties end and begin anew, with the state as it is then.
+func TestRestoreOnASingleMaster(t *testing.T) {
+	t.Parallel()
+	m := openOne(t)
+	jvm := workerSide(t)
+	sendOn(t, jvm.dial(m), jvm.worker("jvm-1", m))
+	_, line := next[*messages.RegisteredWorker](jvm)
+	sendOn(t, line, &messages.WorkerLatestState{ID: "jvm-1"})
+	before := m.duties.Load()
+	past := m.fsm.State()
+	driver, _, app := startJob(t, m, 1)
+	until[*messages.LaunchExecutor](jvm)
+	done, index, err := admin{m: m}.restore(t.Context(), past, &clusterpb.RestoreOptions{})
+	if err != nil || done.EndedApps != 1 || index == 0 {
+		t.Fatalf("%+v at %d, %v", done, index, err)
+	}
+	// Its driver is told, also where the duties of before had no time for it.
+	if r, _ := until[*messages.ApplicationRemoved](driver); r.Reason != "KILLED" {
+		t.Errorf("%+v", r)
+	}
+	if a := endOf(t, m, app); a.State != fsm.AppKilled {
+		t.Errorf("%+v", a)
+	}
+	// The worker is greeted again, shows its list, and has work.
+	_, line = until[*messages.MasterChanged](jvm)
+	sendOn(t, line, &messages.WorkerSchedulerStateResponse{ID: "jvm-1"})
+	_, _, again := startJob(t, m, 1)
+	if l, _ := until[*messages.LaunchExecutor](jvm); l.AppID != again {
+		t.Errorf("%+v", l)
+	}
+	if now := m.duties.Load(); now == before || now == nil {
+		t.Error("the duties go on with the state of before")
+	}
+}
+
+// A restore that has begun to come is given up with the leader's term, so that nothing of it stays for ever.
+func TestStagedRestoreIsGivenUp(t *testing.T) {
+	t.Parallel()
+	masters := openThree(t)
+	if _, err := propose[none](t.Context(), masters[0], &fsm.StageRestore{ID: "r", Data: []byte("the beginning")}); err != nil {
+		t.Fatal(err)
+	}
+	agree(t, masters, "it is staged", func(s *fsm.State) bool { return s.RestoreStaged() == "r" })
+	moveLead(t, masters)
+	agree(t, masters, "it is given up", func(s *fsm.State) bool { return s.RestoreStaged() == "" })
+}
