@@ -10,8 +10,8 @@ import (
 
 // acks answers the heartbeats of workers, whose supervised drivers live by the answers. A leader that was stopped or cut off
 // may read, when it wakes, what workers have sent long after others took over, and before it learns of them. So it has its
-// lead confirmed after a heartbeat has come, and before it is acknowledged: whoever leads later counts its waits (holdTime)
-// from after that.
+// lead confirmed after a heartbeat has come, and before it is acknowledged: whoever leads later counts its waits
+// (lease.Hold) from after that.
 type acks struct {
 	box *mailbox[pendingAck]
 	// confirm asks a majority whether this master leads in this term.

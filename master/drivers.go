@@ -5,6 +5,7 @@ import (
 
 	"github.com/firesteel/firesteel/fsm"
 	"github.com/firesteel/firesteel/internal/delay"
+	"github.com/firesteel/firesteel/internal/lease"
 )
 
 // This file ends runs of drivers that end through no doing of their own, and waits until it is safe to begin another.
@@ -25,25 +26,12 @@ func (d *duties) giveUpRuns(workerID string, line workerLine, runs []string) {
 	}
 }
 
-// A driver that is held waits until its last run must be over: its worker has promised to end it within
-// Worker.DriverLeaseMS after the last word of a leader. The leader counts that time itself, from when it takes over or
-// commits the loss, which is later than that word; so no two clocks have to agree, they only have to run alike. holdSlack
-// is how much faster the leader's may run than the worker's, and holdMargin covers the time in which signals are delivered.
-const (
-	holdSlack  = 0.1
-	holdMargin = time.Second
-)
-
-func holdTime(ms int64) time.Duration {
-	return time.Duration(float64(ms)*(1+holdSlack))*time.Millisecond + holdMargin
-}
-
-// hold waits out the hold of a driver, if it has one.
+// hold waits until the last run of a driver must be over, if it is held.
 func (d *duties) hold(drv *fsm.Driver) {
 	if drv.HoldMS == 0 {
 		return
 	}
-	run, hold, wait := drv.RunID, drv.Holds, holdTime(drv.HoldMS)
+	run, hold, wait := drv.RunID, drv.Holds, lease.Hold(time.Duration(drv.HoldMS)*time.Millisecond)
 	d.log.Warn("a supervised driver's worker is lost without a trace: it is not launched again before its last run must be over", "driver", drv.ID, "run", run, "worker", drv.WorkerID, "wait", wait)
 	d.spawn(func() {
 		if !delay.For(d.ctx, wait) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/internal/lease"
 	"github.com/firesteel/firesteel/membership"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
@@ -49,7 +50,7 @@ type Worker struct {
 	env       *rpcenv.Env
 	executors *Executors
 	drivers   *Drivers
-	lease     *lease
+	lease     *lease.Lease
 	upkeep
 	ui      *UI
 	gossip  *membership.Gossip
@@ -84,7 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Worker, error) {
 		return nil, errors.Join(err, w.Close())
 	}
 	w.wg.Go(w.follow)
-	w.wg.Go(func() { w.lease.watch(w.ctx, w.endLease) })
+	w.wg.Go(func() { w.lease.Watch(w.ctx, w.endLease) })
 	w.wg.Go(w.keepUp)
 	return w, nil
 }
@@ -143,9 +144,8 @@ func (w *Worker) open(ctx context.Context) error {
 	}); err != nil {
 		return errors.Join(err, pages.Close())
 	}
-	w.lease = newLease(w.cfg.Spark.DriverLease)
 	// The worker itself ends supervised drivers with some grace when the lease is over; the guardian does if it cannot.
-	w.lease.onRenew = func(left time.Duration) { w.guard.Renew(left + w.cfg.Spark.DriverTerminateTimeout) }
+	w.lease = lease.New(w.cfg.Spark.DriverLease, func(left time.Duration) { w.guard.Renew(left + w.cfg.Spark.DriverTerminateTimeout) })
 	w.ui, err = NewUI(UIConfig{Listener: pages, WorkDir: w.cfg.Spark.WorkDir, Status: w.Status, Redaction: w.cfg.Spark.Redaction, Logger: w.log})
 	if err != nil {
 		return errors.Join(err, pages.Close())

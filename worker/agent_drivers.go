@@ -18,7 +18,21 @@ func (a *agent) launchDriver(l *clusterpb.LaunchDriver) {
 		w.driverReport(DriverReport{RunID: l.GetRunId(), State: DriverError, Message: err.Error()})
 		return
 	}
+	w.startDriver(spec)
+}
+
+// startDriver starts a run, unless it is supervised and the lease is over: a launch may have waited for this process to go on
+// after it was stopped, or for its network, longer than the leader waits that sent it.
+func (w *Worker) startDriver(spec DriverSpec) {
+	if spec.Supervise && w.lease.Over() {
+		w.log.Warn("the launch of a supervised driver comes too late: no master was heard of for the drivers' lease", "driver", spec.RunID)
+		w.driverReport(DriverReport{RunID: spec.RunID, State: DriverRelaunching, Message: errLease.Error()})
+		return
+	}
 	w.drivers.Start(spec)
+	if w.lease.Over() { // since the first look
+		w.endLease()
+	}
 }
 
 func (w *Worker) driverSpec(l *clusterpb.LaunchDriver) (DriverSpec, error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/internal/lease"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"google.golang.org/grpc/codes"
@@ -61,7 +62,7 @@ func agentOf(t *testing.T, script string, c *cluster) *Worker {
 	f := newFixture(t, script, func(cfg *ExecutorsConfig) { cfg.OnReport = w.report })
 	w.executors = f.Executors
 	w.drivers = newDrivers(t, script, func(cfg *DriversConfig) { cfg.OnReport = w.driverReport }).Drivers
-	w.session = &session{log: quiet(), do: (*agent)(w), fence: &w.fence, outbox: w.outbox, lease: newLease(time.Minute)}
+	w.session = &session{log: quiet(), do: (*agent)(w), fence: &w.fence, outbox: w.outbox, lease: lease.New(time.Minute, nil)}
 	w.ctx, w.cancel = context.WithCancelCause(context.Background())
 	w.close = sync.OnceValue(w.closeAll)
 	w.wg.Go(w.follow)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firesteel/firesteel/internal/lease"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"google.golang.org/grpc"
@@ -47,7 +48,7 @@ type session struct {
 	do     commands
 	fence  *fence
 	outbox *outbox
-	lease  *lease
+	lease  *lease.Lease
 }
 
 // fence remembers the highest term that was obeyed. A deposed leader cannot start anything here.
@@ -107,7 +108,7 @@ func (s *session) run(ctx context.Context, addr string, welcomed func(*clusterpb
 	if welcome == nil || !s.fence.admit(first.GetTerm()) {
 		return fmt.Errorf("session with %s: %w", addr, errStaleLeader)
 	}
-	s.lease.begin(helloSent)
+	s.lease.Begin(helloSent)
 	welcomed(welcome, first.GetTerm())
 	sent := make(chan struct{})
 	go func() {
@@ -162,7 +163,7 @@ func (s *session) receive(stream clientStream) error {
 		case *clusterpb.MasterMessage_DriverAck:
 			s.do.driverAcknowledged(m.DriverAck.GetRunId())
 		case *clusterpb.MasterMessage_HeartbeatAck:
-			s.lease.acknowledged(m.HeartbeatAck.GetSequence())
+			s.lease.Acknowledged(m.HeartbeatAck.GetSequence())
 		case *clusterpb.MasterMessage_Decommission:
 			s.do.decommission()
 		case *clusterpb.MasterMessage_Recommission:
@@ -184,7 +185,7 @@ func (s *session) send(ctx context.Context, stream clientStream, every time.Dura
 		case <-s.outbox.wake:
 			msgs = s.outbox.take()
 		case <-beat.C:
-			s.lease.beat(sequence)
+			s.lease.Beat(sequence)
 			msgs = []*clusterpb.WorkerMessage{{Message: &clusterpb.WorkerMessage_Heartbeat{Heartbeat: &clusterpb.Heartbeat{Sequence: sequence}}}}
 			sequence++
 		case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firesteel/firesteel/internal/lease"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"google.golang.org/grpc"
@@ -122,7 +123,7 @@ func (o *obeyed) all() string {
 
 func newSession() (*session, *obeyed) {
 	o := &obeyed{some: make(chan struct{}, 100)}
-	return &session{log: quiet(), do: o, fence: &fence{}, outbox: newOutbox(), lease: newLease(time.Minute)}, o
+	return &session{log: quiet(), do: o, fence: &fence{}, outbox: newOutbox(), lease: lease.New(time.Minute, nil)}, o
 }
 
 func ignoreWelcome(*clusterpb.Welcome, uint64) {}

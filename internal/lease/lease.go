@@ -1,4 +1,4 @@
-package worker
+package lease
 
 import (
 	"context"
@@ -6,41 +6,43 @@ import (
 	"time"
 )
 
-// lease measures how long ago a leader last heard of this worker. When that is longer than term, no leader is known to
+// Lease measures how long ago a leader last heard of this worker. When that is longer than Term, no leader is known to
 // count on this worker any more: one may have declared it lost, and may launch its supervised drivers elsewhere once it
 // has waited out what this worker promised in its Hello. All of it is by the monotonic clock of this process; the moment
 // that counts is when a heartbeat was sent that a leader has acknowledged, so no answer can be older than it looks.
-type lease struct {
-	term time.Duration
+type Lease struct {
+	term    time.Duration
+	onRenew func(left time.Duration)
 
 	mu      sync.Mutex
 	heard   time.Time
 	sent    map[uint64]time.Time // heartbeats of the present session that nobody has acknowledged
 	renewed chan struct{}
-	onRenew func(left time.Duration) // called with what is left of the term
 }
 
-func newLease(term time.Duration) *lease {
-	return &lease{term: term, heard: time.Now(), sent: map[uint64]time.Time{}, renewed: make(chan struct{}, 1)}
+// New begins a lease, as if a leader had just been heard. onRenew, unless it is nil, is called with what is left of the term
+// whenever that has changed.
+func New(term time.Duration, onRenew func(left time.Duration)) *Lease {
+	return &Lease{term: term, onRenew: onRenew, heard: time.Now(), sent: map[uint64]time.Time{}, renewed: make(chan struct{}, 1)}
 }
 
-// begin is for a session that a leader has welcomed: it has heard the Hello that was sent at this moment.
-func (l *lease) begin(helloSent time.Time) {
+// Begin is for a session that a leader has welcomed: it has heard the Hello that was sent at this moment.
+func (l *Lease) Begin(helloSent time.Time) {
 	l.mu.Lock()
 	clear(l.sent)
 	l.mu.Unlock()
 	l.renew(helloSent)
 }
 
-// beat notes a heartbeat before it is sent.
-func (l *lease) beat(sequence uint64) {
+// Beat notes a heartbeat before it is sent.
+func (l *Lease) Beat(sequence uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent[sequence] = time.Now()
 }
 
-// acknowledged: a leader has this heartbeat, and with it all before it.
-func (l *lease) acknowledged(sequence uint64) {
+// Acknowledged: a leader has this heartbeat, and with it all before it.
+func (l *Lease) Acknowledged(sequence uint64) {
 	l.mu.Lock()
 	at, ok := l.sent[sequence]
 	for s := range l.sent {
@@ -54,7 +56,7 @@ func (l *lease) acknowledged(sequence uint64) {
 	}
 }
 
-func (l *lease) renew(at time.Time) {
+func (l *Lease) renew(at time.Time) {
 	l.mu.Lock()
 	if at.After(l.heard) {
 		l.heard = at
@@ -71,11 +73,18 @@ func (l *lease) renew(at time.Time) {
 	}
 }
 
-// left is called with mu held.
-func (l *lease) left() time.Duration { return l.term - time.Since(l.heard) }
+// Over tells whether the term has passed: no supervised driver may be started.
+func (l *Lease) Over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left() <= 0
+}
 
-// watch calls expired whenever the term has passed, until ctx ends.
-func (l *lease) watch(ctx context.Context, expired func()) {
+// left is called with mu held.
+func (l *Lease) left() time.Duration { return l.term - time.Since(l.heard) }
+
+// Watch calls expired whenever the term has passed, until ctx ends.
+func (l *Lease) Watch(ctx context.Context, expired func()) {
 	for {
 		l.mu.Lock()
 		left := l.left()

@@ -1,4 +1,4 @@
-package worker
+package lease
 
 import (
 	"context"
@@ -10,28 +10,33 @@ import (
 // TestLease: the term counts from when a heartbeat was sent that a leader has acknowledged, not from its answer.
 func TestLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLease(10 * time.Second)
 		start := time.Now()
 		var left []time.Duration
-		l.onRenew = func(d time.Duration) { left = append(left, d) }
+		l := New(10*time.Second, func(d time.Duration) { left = append(left, d) })
 		expired := make(chan time.Duration, 10)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go l.watch(ctx, func() { expired <- time.Since(start) })
+		go l.Watch(ctx, func() { expired <- time.Since(start) })
 		time.Sleep(3 * time.Second)
-		l.begin(time.Now()) // 3 s: a session
-		l.beat(1)
+		l.Begin(time.Now()) // 3 s: a session
+		l.Beat(1)
 		time.Sleep(4 * time.Second) // 7 s
-		l.beat(2)
+		l.Beat(2)
 		time.Sleep(time.Second) // 8 s
-		l.acknowledged(1)
-		l.acknowledged(1)
-		l.acknowledged(99) // of no heartbeat of this session
+		l.Acknowledged(1)
+		l.Acknowledged(1)
+		l.Acknowledged(99) // of no heartbeat of this session
 		if at := <-expired; at != 13*time.Second {
 			t.Errorf("expired after %s, want 10 s after the last heartbeat that was acknowledged was sent", at)
 		}
-		l.acknowledged(2) // forgotten by the acknowledgement of a later one
-		l.begin(time.Now())
+		if !l.Over() {
+			t.Error("it has expired, and is not over")
+		}
+		l.Acknowledged(2) // forgotten by the acknowledgement of a later one
+		l.Begin(time.Now())
+		if l.Over() {
+			t.Error("renewed, and over")
+		}
 		if at := <-expired; at != 23*time.Second {
 			t.Errorf("expired after %s", at)
 		}
