@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 // show goes through the steps.
 func (d *demo) show(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{d.start, d.jobs, d.failover, d.bringBack} {
+	for _, step := range []func(context.Context) error{d.start, d.jobs, d.failover, d.bringBack, d.clusterMode, d.bringBack} {
 		if err := step(ctx); err != nil {
 			return err
 		}
