@@ -143,7 +143,7 @@ func (t *txn) endApp(a *App, s AppState, message string, at int64, retained int)
 		final.DriverRef = nil // any other end has to be told to the driver, by the next leader if this one dies
 	}
 	done := &CompletedApp{App: final}
-	for _, e := range list(t.execs, seqKey(a.Seq)) {
+	for _, e := range list(&t.execs, seqKey(a.Seq)) {
 		if !e.State.Finished() {
 			t.onWorker.Delete(workerExecKey(e))
 			t.release(e.WorkerID, e.Cores, e.MemoryMB, e.Resources)

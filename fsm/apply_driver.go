@@ -116,7 +116,7 @@ func (t *txn) endDriver(d *Driver, s DriverState, exception string, at int64, re
 var appStateOf = map[DriverState]AppState{DriverFinished: AppFinished, DriverKilled: AppKilled, DriverFailed: AppFailed, DriverError: AppFailed}
 
 func (t *txn) endAppsOf(d *Driver, s AppState, message string, at int64) {
-	for _, seq := range list(t.driverApps, driverAppPrefix(d.ID)) {
+	for _, seq := range list(&t.driverApps, driverAppPrefix(d.ID)) {
 		if a, ok := t.apps.Get(seqKey(seq)); ok {
 			t.endApp(vanished(a), s, message, at, keepAll)
 		}
@@ -146,7 +146,7 @@ func (t *txn) indexStarter(a *App) {
 }
 
 func (t *txn) completedRun(runID string) bool {
-	for _, d := range list(t.completedDrivers, nil) {
+	for _, d := range list(&t.completedDrivers, nil) {
 		if d.hasRun(runID) {
 			return true
 		}

@@ -94,10 +94,10 @@ func (t *txn) workerLost(c *WorkerLost) (any, *Refusal) {
 
 // loseWorker is Master.removeWorker. holdMS is how long what it runs may go on without it.
 func (t *txn) loseWorker(w *Worker, at int64, reason string, holdMS int64, retainedDrivers int) {
-	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+	for _, e := range list(&t.onWorker, workerExecPrefix(w.ID)) {
 		t.endExecutor(e, ExecutorLost, "worker lost: "+reason, nil, at, true)
 	}
-	for _, d := range list(t.driversOn, workerExecPrefix(w.ID)) {
+	for _, d := range list(&t.driversOn, workerExecPrefix(w.ID)) {
 		t.loseDriver(d, "worker lost: "+reason, holdMS, at, retainedDrivers)
 	}
 	w, _ = t.worker(w.ID)
@@ -127,7 +127,7 @@ func (t *txn) workerReport(c *WorkerReport) (any, *Refusal) {
 			t.runExecutor(e, c.At)
 		}
 	}
-	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+	for _, e := range list(&t.onWorker, workerExecPrefix(w.ID)) {
 		// A LAUNCHING one that is not listed has not been started yet: it will be sent.
 		if e.State != ExecutorLaunching && !listed[ExecutorKey{e.AppID, e.ID}] {
 			t.endExecutor(e, ExecutorLost, fmt.Sprintf("worker %s does not run it", w.ID), nil, c.At, false)
@@ -151,7 +151,7 @@ func (t *txn) executorOn(workerID, appID string, id int) (*Executor, bool) {
 }
 
 func (t *txn) pruneWorkers(c *PruneWorkers) (any, *Refusal) {
-	for _, w := range list(t.workers, nil) {
+	for _, w := range list(&t.workers, nil) {
 		if w.State == WorkerDead && w.Since < c.Before {
 			t.deleteWorker(w.ID)
 		}

@@ -71,7 +71,7 @@ func (t *txn) decommissionHosts(c *DecommissionHosts) (any, *Refusal) {
 		hosts[strings.ToLower(h)] = true
 	}
 	var out HostsDecommissioned
-	for _, w := range list(t.workers, nil) {
+	for _, w := range list(&t.workers, nil) {
 		if w.State != WorkerDead && hosts[strings.ToLower(w.Host)] {
 			t.drain(w, c.At)
 			out.Workers++
@@ -90,7 +90,7 @@ func (t *txn) drain(w *Worker, at int64) {
 	w.State, w.Since, w.Undrained = WorkerDecommissioned, at, false
 	t.putWorker(w)
 	t.emit(Event{Kind: WorkerChanged, Worker: w})
-	for _, e := range list(t.onWorker, workerExecPrefix(w.ID)) {
+	for _, e := range list(&t.onWorker, workerExecPrefix(w.ID)) {
 		launching := e.State == ExecutorLaunching
 		if e = t.decommissionExecutor(e, at); launching {
 			t.endExecutor(e, ExecutorLost, "worker decommissioned before it ran", nil, at, false)

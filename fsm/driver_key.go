@@ -36,7 +36,7 @@ func (t *txn) keepKey(key, driverID string, until int64) {
 	k := &driverKey{Key: key, DriverID: driverID, Until: until}
 	t.putKey(k)
 	if t.driverKeyCount > maxDriverKeys {
-		_, oldest, _ := first(t.keyEnds)
+		_, oldest, _ := first(&t.keyEnds)
 		t.dropKey(oldest)
 	}
 }
@@ -56,7 +56,7 @@ func (t *txn) dropKey(k *driverKey) {
 // forgetKeys drops the keys whose time is over.
 func (t *txn) forgetKeys(now int64) {
 	for {
-		_, k, ok := first(t.keyEnds)
+		_, k, ok := first(&t.keyEnds)
 		if !ok || k.Until > now {
 			return
 		}

@@ -145,7 +145,7 @@ func (t *txn) unhold(d *Driver, reason string, at int64) {
 
 // releasePast lets drivers be placed that are held for an earlier life of a worker: that process is gone.
 func (t *txn) releasePast(w *Worker, at int64) {
-	for _, d := range list(t.heldDrivers, workerExecPrefix(w.ID)) {
+	for _, d := range list(&t.heldDrivers, workerExecPrefix(w.ID)) {
 		if d.HeldLife != w.Incarnation {
 			t.unhold(d, "the process of worker "+w.ID+" that ran it is gone", at)
 		}
@@ -169,7 +169,7 @@ func (t *txn) reportDrivers(w *Worker, listed []string, at int64) (kill []string
 			kill = append(kill, id)
 		}
 	}
-	for _, d := range list(t.heldDrivers, workerExecPrefix(w.ID)) {
+	for _, d := range list(&t.heldDrivers, workerExecPrefix(w.ID)) {
 		if d.HeldLife == w.Incarnation && !slices.Contains(listed, d.RunID) {
 			t.unhold(d, "worker "+w.ID+" does not run it", at)
 		}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"iter"
 	"slices"
-
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
 )
 
 // What the workers of a cluster are, apart from what runs on them, changes when workers come and go: so it is counted, and
@@ -26,16 +24,16 @@ func (t *txn) indexMakes(old, w *Worker) {
 }
 
 func (t *txn) countMake(w *Worker, by int) {
-	count(t.memories, memoryKey(w.MemoryMB), by)
+	count(&t.memories, memoryKey(w.MemoryMB), by)
 	for _, b := range w.Builds {
-		count(t.builds, []byte(b), by)
+		count(&t.builds, []byte(b), by)
 	}
 }
 
 func memoryKey(mb int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(max(mb, 0))) }
 
 // count adds to a counter, which is not kept at 0.
-func count(tx *iradix.Txn[int], key []byte, by int) {
+func count(tx *edit[int], key []byte, by int) {
 	n, _ := tx.Get(key)
 	if n += by; n == 0 {
 		tx.Delete(key)

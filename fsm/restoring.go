@@ -30,10 +30,10 @@ func (r *restoring) run() {
 	if !r.c.Keep {
 		r.endUnknown()
 	}
-	for _, c := range list(r.txn.completedApps, nil) {
+	for _, c := range list(&r.txn.completedApps, nil) {
 		r.overApps[c.App.ID] = true
 	}
-	for _, d := range list(r.txn.completedDrivers, nil) {
+	for _, d := range list(&r.txn.completedDrivers, nil) {
 		r.overDrivers[d.ID] = true
 	}
 	r.raiseCounters()
@@ -64,13 +64,13 @@ func (r *restoring) endUnknown() {
 		known[a.ID] = true
 	}
 	const why = "the cluster was restored from a snapshot that does not know it"
-	for _, a := range list(r.apps, nil) {
+	for _, a := range list(&r.apps, nil) {
 		if !known[a.ID] {
 			r.endApp(a, AppKilled, why, r.c.At, keepAll)
 			r.out.EndedApps++
 		}
 	}
-	for _, d := range list(r.drivers, nil) {
+	for _, d := range list(&r.drivers, nil) {
 		if _, live := r.from.Driver(d.ID); live {
 			continue
 		}

@@ -1,14 +1,12 @@
 package fsm
 
-import iradix "github.com/hashicorp/go-immutable-radix/v2"
-
 // Completed applications and drivers are kept as Master.removeApplication and removeDriver keep them: when there are
 // `retained` of them or more, the oldest max(retained/10, 1) go before the next one comes.
 
 func (t *txn) keepApp(c *CompletedApp, retained int) {
 	t.c.EndSeq++
 	c.EndSeq = t.c.EndSeq
-	t.completedAppCount -= trim(t.completedApps, t.completedAppCount, retained)
+	t.completedAppCount -= trim(&t.completedApps, t.completedAppCount, retained)
 	t.completedApps.Insert(seqKey(c.EndSeq), c)
 	t.completedAppCount++
 }
@@ -16,7 +14,7 @@ func (t *txn) keepApp(c *CompletedApp, retained int) {
 func (t *txn) keepDriver(d *Driver, retained int) {
 	t.c.EndSeq++
 	d.EndSeq = t.c.EndSeq
-	t.completedDriverCount -= trim(t.completedDrivers, t.completedDriverCount, retained)
+	t.completedDriverCount -= trim(&t.completedDrivers, t.completedDriverCount, retained)
 	t.completedDrivers.Insert(seqKey(d.EndSeq), d)
 	t.completedDriverCount++
 }
@@ -28,7 +26,7 @@ const defaultRetained = 200
 // makes up for it.
 const keepAll = -1
 
-func trim[T any](tx *iradix.Txn[T], count, retained int) (dropped int) {
+func trim[T any](tx *edit[T], count, retained int) (dropped int) {
 	if retained == keepAll {
 		return 0
 	}
@@ -46,10 +44,10 @@ func trim[T any](tx *iradix.Txn[T], count, retained int) (dropped int) {
 }
 
 func (t *txn) clearCompleted() (any, *Refusal) {
-	for key, _, ok := first(t.completedApps); ok; key, _, ok = first(t.completedApps) {
+	for key, _, ok := first(&t.completedApps); ok; key, _, ok = first(&t.completedApps) {
 		t.completedApps.Delete(key)
 	}
-	for key, _, ok := first(t.completedDrivers); ok; key, _, ok = first(t.completedDrivers) {
+	for key, _, ok := first(&t.completedDrivers); ok; key, _, ok = first(&t.completedDrivers) {
 		t.completedDrivers.Delete(key)
 	}
 	t.completedAppCount, t.completedDriverCount = 0, 0

@@ -1,36 +1,34 @@
 package fsm
 
-import iradix "github.com/hashicorp/go-immutable-radix/v2"
-
 // txn is one log entry's change of the state: it reads its own writes, and becomes a State at the end. Records are
-// copied before they change (see edit*), so earlier States stay as they were.
+// copied before they change (editApp and the like), so earlier States stay as they were.
 type txn struct {
 	c counters
 
-	workers          *iradix.Txn[*Worker]
-	addresses        *iradix.Txn[string]
-	free             *iradix.Txn[*Worker]
-	builds           *iradix.Txn[int]
-	memories         *iradix.Txn[int]
-	dead             *iradix.Txn[string]
-	apps             *iradix.Txn[*App]
-	appIDs           *iradix.Txn[uint64]
-	appDrv           *iradix.Txn[uint64]
-	wanting          *iradix.Txn[*App]
-	wantedShapes     *iradix.Txn[*wanted]
-	execs            *iradix.Txn[*Executor]
-	onWorker         *iradix.Txn[*Executor]
-	drivers          *iradix.Txn[*Driver]
-	driverRuns       *iradix.Txn[string]
-	driverApps       *iradix.Txn[uint64]
-	driverKeys       *iradix.Txn[*driverKey]
-	keyEnds          *iradix.Txn[*driverKey]
-	waitingDrivers   *iradix.Txn[*Driver]
-	queuedDrivers    *iradix.Txn[*Driver]
-	heldDrivers      *iradix.Txn[*Driver]
-	driversOn        *iradix.Txn[*Driver]
-	completedApps    *iradix.Txn[*CompletedApp]
-	completedDrivers *iradix.Txn[*Driver]
+	workers          edit[*Worker]
+	addresses        edit[string]
+	free             edit[*Worker]
+	builds           edit[int]
+	memories         edit[int]
+	dead             edit[string]
+	apps             edit[*App]
+	appIDs           edit[uint64]
+	appDrv           edit[uint64]
+	wanting          edit[*App]
+	wantedShapes     edit[*wanted]
+	execs            edit[*Executor]
+	onWorker         edit[*Executor]
+	drivers          edit[*Driver]
+	driverRuns       edit[string]
+	driverApps       edit[uint64]
+	driverKeys       edit[*driverKey]
+	keyEnds          edit[*driverKey]
+	waitingDrivers   edit[*Driver]
+	queuedDrivers    edit[*Driver]
+	heldDrivers      edit[*Driver]
+	driversOn        edit[*Driver]
+	completedApps    edit[*CompletedApp]
+	completedDrivers edit[*Driver]
 	requests         []request
 	answered         answered
 	staged           *staged
@@ -43,12 +41,12 @@ type txn struct {
 func (s *State) begin() *txn {
 	return &txn{
 		c:       s.c,
-		workers: s.workers.Txn(), addresses: s.addresses.Txn(), free: s.free.Txn(), builds: s.builds.Txn(), memories: s.memories.Txn(), dead: s.dead.Txn(), wantedShapes: s.wantedShapes.Txn(),
-		apps: s.apps.Txn(), appIDs: s.appIDs.Txn(), appDrv: s.appDrv.Txn(), wanting: s.wanting.Txn(),
-		execs: s.execs.Txn(), onWorker: s.onWorker.Txn(),
-		driverRuns: s.driverRuns.Txn(), driverApps: s.driverApps.Txn(), driverKeys: s.driverKeys.Txn(), keyEnds: s.keyEnds.Txn(),
-		drivers: s.drivers.Txn(), waitingDrivers: s.waitingDrivers.Txn(), queuedDrivers: s.queuedDrivers.Txn(), heldDrivers: s.heldDrivers.Txn(), driversOn: s.driversOn.Txn(),
-		completedApps: s.completedApps.Txn(), completedDrivers: s.completedDrivers.Txn(),
+		workers: editOf(s.workers), addresses: editOf(s.addresses), free: editOf(s.free), builds: editOf(s.builds), memories: editOf(s.memories), dead: editOf(s.dead), wantedShapes: editOf(s.wantedShapes),
+		apps: editOf(s.apps), appIDs: editOf(s.appIDs), appDrv: editOf(s.appDrv), wanting: editOf(s.wanting),
+		execs: editOf(s.execs), onWorker: editOf(s.onWorker),
+		driverRuns: editOf(s.driverRuns), driverApps: editOf(s.driverApps), driverKeys: editOf(s.driverKeys), keyEnds: editOf(s.keyEnds),
+		drivers: editOf(s.drivers), waitingDrivers: editOf(s.waitingDrivers), queuedDrivers: editOf(s.queuedDrivers), heldDrivers: editOf(s.heldDrivers), driversOn: editOf(s.driversOn),
+		completedApps: editOf(s.completedApps), completedDrivers: editOf(s.completedDrivers),
 		requests: s.requests, staged: s.staged,
 		completedAppCount: s.completedApps.Len(), completedDriverCount: s.completedDrivers.Len(), driverKeyCount: s.driverKeys.Len(),
 	}
@@ -57,12 +55,12 @@ func (s *State) begin() *txn {
 func (t *txn) commit() *State {
 	return &State{
 		c:       t.c,
-		workers: t.workers.Commit(), addresses: t.addresses.Commit(), free: t.free.Commit(), builds: t.builds.Commit(), memories: t.memories.Commit(), dead: t.dead.Commit(), wantedShapes: t.wantedShapes.Commit(),
-		apps: t.apps.Commit(), appIDs: t.appIDs.Commit(), appDrv: t.appDrv.Commit(), wanting: t.wanting.Commit(),
-		execs: t.execs.Commit(), onWorker: t.onWorker.Commit(),
-		driverRuns: t.driverRuns.Commit(), driverApps: t.driverApps.Commit(), driverKeys: t.driverKeys.Commit(), keyEnds: t.keyEnds.Commit(),
-		drivers: t.drivers.Commit(), waitingDrivers: t.waitingDrivers.Commit(), queuedDrivers: t.queuedDrivers.Commit(), heldDrivers: t.heldDrivers.Commit(), driversOn: t.driversOn.Commit(),
-		completedApps: t.completedApps.Commit(), completedDrivers: t.completedDrivers.Commit(),
+		workers: t.workers.commit(), addresses: t.addresses.commit(), free: t.free.commit(), builds: t.builds.commit(), memories: t.memories.commit(), dead: t.dead.commit(), wantedShapes: t.wantedShapes.commit(),
+		apps: t.apps.commit(), appIDs: t.appIDs.commit(), appDrv: t.appDrv.commit(), wanting: t.wanting.commit(),
+		execs: t.execs.commit(), onWorker: t.onWorker.commit(),
+		driverRuns: t.driverRuns.commit(), driverApps: t.driverApps.commit(), driverKeys: t.driverKeys.commit(), keyEnds: t.keyEnds.commit(),
+		drivers: t.drivers.commit(), waitingDrivers: t.waitingDrivers.commit(), queuedDrivers: t.queuedDrivers.commit(), heldDrivers: t.heldDrivers.commit(), driversOn: t.driversOn.commit(),
+		completedApps: t.completedApps.commit(), completedDrivers: t.completedDrivers.commit(),
 		requests: t.requests, staged: t.staged,
 	}
 }
@@ -70,7 +68,7 @@ func (t *txn) commit() *State {
 func (t *txn) emit(e Event) { t.events = append(t.events, e) }
 
 // list takes the records under a prefix before they are changed: an iterator does not survive a write.
-func list[T any](tx *iradix.Txn[T], prefix []byte) []T {
+func list[T any](tx *edit[T], prefix []byte) []T {
 	var out []T
 	it := tx.Root().Iterator()
 	if len(prefix) > 0 {
@@ -83,7 +81,7 @@ func list[T any](tx *iradix.Txn[T], prefix []byte) []T {
 }
 
 // first is the record with the smallest key.
-func first[T any](tx *iradix.Txn[T]) (key []byte, v T, ok bool) { return tx.Root().Minimum() }
+func first[T any](tx *edit[T]) (key []byte, v T, ok bool) { return tx.Root().Minimum() }
 
 func (t *txn) worker(id string) (*Worker, bool) { return t.workers.Get([]byte(id)) }
 
