@@ -20,12 +20,10 @@ func TestSparkDrivers(t *testing.T) {
 	f := begin(t)
 	th := f.theatre()
 	type actor struct {
-		release   spark.Release
-		name, id  string
-		life      *puppet.Life
-		app       string
-		lives     int
-		submitted submit.Driver
+		release  spark.Release
+		name, id string
+		life     *puppet.Life
+		app      string
 	}
 	var actors []*actor
 	for i, r := range suite.releases[max(0, len(suite.releases)-2):] {
