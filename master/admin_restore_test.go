@@ -1,11 +1,16 @@
 package master
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/firesteel/firesteel/fsm"
+	"github.com/firesteel/firesteel/internal/delay"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/firesteel/firesteel/spark/messages"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // A master alone has nobody to hand the lead to: its duties end and begin anew, with the state as it is then.
@@ -53,4 +58,40 @@ func TestStagedRestoreIsGivenUp(t *testing.T) {
 	agree(t, masters, "it is staged", func(s *fsm.State) bool { return s.RestoreStaged() == "r" })
 	moveLead(t, masters)
 	agree(t, masters, "it is given up", func(s *fsm.State) bool { return s.RestoreStaged() == "" })
+}
+
+// Masters that have lost their disks begin with term 1 again, while workers hold on to what they run for a master of a higher
+// term. They obey nobody until a snapshot that knows them is restored; then they come back with their list.
+func TestWorkersOfARestoredStateComeBack(t *testing.T) {
+	t.Parallel()
+	past := fsm.New(fsm.Config{})
+	side := workerSide(t)
+	hello := helloOf(side, "w1")
+	hello.SeenTerm = 500
+	past.Apply(9, 400, [][]byte{fsm.Encode(&fsm.SetCluster{ID: "lost"}, ""), fsm.Encode(&fsm.RegisterWorker{Worker: fsm.Worker{
+		ID: "w1", Host: side.addr.Host, Port: side.addr.Port, Cores: 4, MemoryMB: 4096, Kind: fsm.WorkerGo, Incarnation: hello.Incarnation, Registered: 1,
+	}}, "")})
+
+	masters := openThree(t)
+	l := leader(t, masters)
+	if err := session(t, l, side, hello).ended(); status.Code(err) != codes.FailedPrecondition || l.node.Term() > 500 {
+		t.Fatalf("a worker that nobody knows: %v; the term is %d", err, l.node.Term())
+	}
+	if _, _, err := (admin{m: follower(t, masters)}).restore(t.Context(), past.State(), &clusterpb.RestoreOptions{Foreign: true}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		w := session(t, leader(t, masters), side, hello)
+		if m, ok := <-w.inbox; ok && m.GetWelcome() != nil {
+			if m.GetTerm() <= 500 {
+				t.Errorf("welcomed in term %d", m.GetTerm())
+			}
+			break
+		}
+		if !delay.For(ctx, 20*time.Millisecond) { // it asks again, as an agent does
+			t.Fatal("it is never welcome")
+		}
+	}
 }

@@ -34,6 +34,8 @@ type duties struct {
 	pilot    *raftnode.Autopilot
 	waiting  *waiting
 
+	strangers sync.Map // ids of workers that were told of, see overtaken
+
 	mu    sync.Mutex
 	over  bool // lead waits for tasks: none is added any more
 	tasks sync.WaitGroup

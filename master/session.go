@@ -40,7 +40,7 @@ func (s *sessions) Session(stream sessionStream) error {
 		return s.m.notLeader().GRPCStatus().Err()
 	}
 	if hello.GetSeenTerm() > d.term {
-		return status.Errorf(codes.FailedPrecondition, "term %d is over: the worker has obeyed term %d", d.term, hello.GetSeenTerm())
+		return d.overtaken(hello)
 	}
 	err = d.serveWorker(stream, hello)
 	switch {

@@ -125,8 +125,12 @@ func (t *transport) timeoutNow(ctx context.Context) error {
 	if err := t.space.refusal(); err != nil {
 		return err
 	}
+	return t.tell(ctx, &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}})
+}
+
+// tell gives raft an RPC as if a peer had sent it, and waits for its answer.
+func (t *transport) tell(ctx context.Context, request any) error {
 	answer := make(chan raft.RPCResponse, 1)
-	request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
 	select {
 	case t.rpcs <- raft.RPC{Command: request, RespChan: answer}:
 	case <-ctx.Done():
