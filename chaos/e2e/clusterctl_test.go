@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/chaos/cluster"
+	"github.com/firesteel/firesteel/chaos/spark"
 	"github.com/firesteel/firesteel/internal/delay"
 )
 
@@ -175,6 +176,49 @@ func TestClusterctl(t *testing.T) {
 	if out := o.do(0, "worker", "list"); strings.Contains(out, "DECOMMISSIONED") {
 		t.Errorf("after the drain:\n%s", out)
 	}
+	f.quiet()
+}
+
+// TestAllDisksLost: every master loses its disk under a running job. New masters, which are another cluster, are given the last
+// snapshot. Until then the workers hold on to what they run; then the job goes on with the executors that it has.
+func TestAllDisksLost(t *testing.T) {
+	f := begin(t)
+	o := f.operator()
+	jobs := []*spark.Job{f.launch(suite.releases[len(suite.releases)-1], rounds())}
+	f.atRound(jobs, nil)
+	for range 4 { // the workers have obeyed a term that new masters do not begin with
+		o.do(0, "masters", "transfer-leadership")
+	}
+	_, err := f.WaitWhole(f.ctx)
+	f.must(err)
+	id, err := jobs[0].AppID(f.ctx)
+	f.must(err)
+	saved := filepath.Join(f.Cluster.Run.Dir, "all.snap")
+	o.do(0, "snapshot", "save", saved)
+	for _, m := range f.Masters {
+		f.must(m.Kill())
+	}
+	for _, m := range f.Masters {
+		f.must(f.Wipe(m))
+	}
+	mark := marks(jobs)
+	f.must(f.Start())
+	f.leader()
+	if out := o.do(0, "app", "list", "--all"); strings.Contains(out, id) {
+		t.Errorf("the new cluster knows the application:\n%s", out)
+	}
+	if _, said, code := o.try("snapshot", "restore", "--yes", saved); code != 1 || !strings.Contains(said, "--foreign") {
+		t.Errorf("a snapshot of another cluster: exit code %d, %s", code, said)
+	}
+	o.do(0, "snapshot", "restore", "--yes", "--foreign", saved)
+	_, err = f.WaitWhole(f.ctx)
+	f.must(err)
+	f.atRound(jobs, mark)
+	if out := o.do(0, "app", "show", id); strings.Count(out, "RUNNING") != 1+workers {
+		t.Errorf("the application does not run as before:\n%s", out)
+	}
+	f.stop(jobs...)
+	f.undisturbed(jobs[0], workers)
 	f.quiet()
 }
 
