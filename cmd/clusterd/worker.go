@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/internal/pages"
 	"github.com/firesteel/firesteel/worker"
 	"github.com/urfave/cli/v2"
 )
@@ -38,6 +40,9 @@ func workerCommand() *cli.Command {
 	}
 }
 
+// startOver is when a worker has done what is only done once.
+const startOver = 15 * time.Second
+
 func runWorker(c *cli.Context) error {
 	cfg, err := workerConfig(c)
 	if err != nil {
@@ -52,6 +57,11 @@ func runWorker(c *cli.Context) error {
 	}
 	drainOn(ctx, draining, cfg.Spark.DecommissionEnabled, w.Decommission)
 	slog.Info("worker ready", "id", w.ID(), "port", w.Port(), "webui", w.WebUIPort())
+	go func() {
+		if err := pages.DropAfter(ctx, startOver); err != nil {
+			slog.Debug("the pages of the start stay in memory", "error", err)
+		}
+	}()
 	select {
 	case <-ctx.Done():
 		slog.Info("stopping", "id", w.ID())
