@@ -23,7 +23,7 @@ func (n *Node) RaiseTerm(ctx context.Context, floor uint64) error {
 	n.log.Warn("raising the term", "from", n.raft.CurrentTerm(), "above", floor)
 	id, addr := []byte(n.cfg.ID), []byte(n.trans.LocalAddr())
 	err := n.trans.tell(ctx, &raft.RequestVoteRequest{
-		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: id, Addr: addr}, Term: floor, Candidate: addr, LeadershipTransfer: true,
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: id, Addr: addr}, Term: floor, LeadershipTransfer: true,
 	})
 	if err != nil {
 		return fmt.Errorf("raise the term above %d: %w", floor, err)
