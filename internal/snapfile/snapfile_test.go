@@ -101,8 +101,8 @@ var errDisk = errors.New("disk")
 
 func TestErrorsOfTheDiskAreTold(t *testing.T) {
 	t.Parallel()
-	s := state(t, 30)
-	for room := 0; room < len(write(t, s)); room += 997 {
+	s := state(t, 20)
+	for room, size := 0, len(write(t, s)); room < size; room += 5003 {
 		if err := Write(&limited{room: room}, Meta{ClusterID: "c", Index: 7, Term: 3}, s); !errors.Is(err, errDisk) {
 			t.Fatalf("with room for %d bytes: %v", room, err)
 		}
