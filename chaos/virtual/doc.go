@@ -8,6 +8,9 @@
 //
 //   - disk_test.go, network_test.go: what breaks. master_test.go: one master on them, its crash and its freezing.
 //   - cluster_test.go: the quorum. clients_test.go: its load. faults_test.go: the plan of faults that a seed stands for.
+//   - drivers_test.go: workers with sessions, and drivers that must never have two live runs, under faults of workers and masters;
+//     the rule of the lease is the real one (internal/lease). drivers_exact_test.go: courses of events that chance seldom draws.
+//     drivers_duty_test.go: a leader's part, drivers_keeper_test.go: a worker's, drivers_link_test.go: what lies between.
 //   - ledger_test.go: the checks. virtual_test.go: the tests. sabotage_test.go: broken machines, disks and reads, each of
 //     which the checks must catch.
 //

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -36,6 +37,7 @@ type process struct {
 	files  *files
 	trans  *transport
 	gone   chan struct{} // closes at the crash
+	duty   atomic.Pointer[duty]
 	once   sync.Once
 }
 
@@ -64,7 +66,7 @@ func (m *master) start() {
 	node, err := raftnode.OpenOn(raftnode.Config{
 		ID: m.id, Machine: &replica{Machine: machine, p: p}, Forwarder: forwarder{p}, Lead: p.lead, Fatal: p.fatal, Logger: logger(m.id),
 		StallLimit:        c.cfg.stallLimit,
-		SnapshotThreshold: 60, SnapshotInterval: 1500 * time.Millisecond, TrailingLogs: 20,
+		SnapshotThreshold: 60, SnapshotInterval: 1500 * time.Millisecond, TrailingLogs: c.cfg.trailingLogs(),
 	}, raftnode.Parts{Logs: p.files, Stable: p.files, Snapshots: snapshotFiles{p.files}, Transport: p.trans})
 	if err != nil {
 		m.ledger.violate("start", "%s does not start on its own disk: %v", m.id, err)
@@ -81,13 +83,14 @@ func (m *master) start() {
 func (m *master) crash() {
 	m.mu.Lock()
 	p := m.up
-	m.up = nil
-	m.mu.Unlock()
 	if p == nil {
+		m.mu.Unlock()
 		return
 	}
 	p.once.Do(func() { close(p.gone) })
-	p.files.detach()
+	p.files.detach() // before another process may open the disk: one that has given up on it ends at any moment
+	m.up = nil
+	m.mu.Unlock()
 	c := m.cluster
 	c.net.change(func() { delete(c.net.procs, m.id); delete(c.net.frozen, m.id) })
 	c.ghosts.Go(func() {
