@@ -6,6 +6,7 @@ import (
 
 	"github.com/firesteel/firesteel/internal/lease"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
+	"github.com/firesteel/firesteel/worker/guard"
 )
 
 // A launch that has waited for longer than the lease, in a socket of a worker that was stopped, starts no supervised driver:
@@ -32,4 +33,29 @@ func TestLateLaunch(t *testing.T) {
 			t.Errorf("%+v: said %v", x, said)
 		}
 	}
+}
+
+// One that was fetched for longer than the lease is not started either.
+func TestLateStart(t *testing.T) {
+	t.Parallel()
+	g, err := guard.New(guard.Config{Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	g.RenewUntil(guard.Now().Add(-time.Second))
+	d := newDrivers(t, "exec sleep 600", func(c *DriversConfig) { c.Spawner = guardedSpawner(t, g) })
+	spec := driverSpec(t)
+	spec.Supervise = true
+	d.Start(spec)
+	d.expect(DriverRunning)
+	if r := d.expect(DriverRelaunching); r.Message != errLease.Error() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func guardedSpawner(t *testing.T, g *guard.Guard) *Spawner {
+	s := NewGuardedSpawner(g)
+	t.Cleanup(s.Close)
+	return s
 }

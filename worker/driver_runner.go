@@ -36,8 +36,8 @@ func (r *driverRunner) run() (DriverState, string) {
 	code, err := r.prepareAndRun()
 	cause := context.Cause(r.ctx)
 	switch {
-	case errors.Is(cause, errLease) && (err != nil || code != 0):
-		return DriverRelaunching, cause.Error()
+	case errors.Is(cause, errLease) && (err != nil || code != 0), errors.Is(err, errLease):
+		return DriverRelaunching, errLease.Error()
 	case err != nil && cause != nil:
 		return DriverKilled, cause.Error()
 	case err != nil:

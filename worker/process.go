@@ -37,6 +37,9 @@ func startProcess(s *Spawner, cmd *exec.Cmd) (*process, error) { return start(s,
 func startSupervised(s *Spawner, cmd *exec.Cmd) (*process, error) { return start(s, cmd, true) }
 
 func start(s *Spawner, cmd *exec.Cmd, supervised bool) (*process, error) {
+	if supervised && s.guard != nil && s.guard.Lapsed() { // the guardian would end it at once
+		return nil, errLease
+	}
 	p := &process{cmd: cmd, guard: s.guard, exited: make(chan struct{})}
 	if p.guard != nil {
 		p.kin.Mark = p.guard.NewMark()
