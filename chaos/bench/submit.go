@@ -80,12 +80,10 @@ type persistence struct {
 }
 
 var (
-	keptNowhere = persistence{name: "nothing kept"}
-	persistent  = []persistence{
-		keptNowhere,
-		{"kept in files", original.Config{Recover: true}},
-		{"kept in ZooKeeper, and a standby", original.Config{Standby: true}},
-	}
+	keptNowhere     = persistence{name: "nothing kept"}
+	keptInFiles     = persistence{"kept in files", original.Config{Recover: true}}
+	keptInZooKeeper = persistence{"kept in ZooKeeper, and a standby", original.Config{Standby: true}}
+	persistent      = []persistence{keptNowhere, keptInFiles, keptInZooKeeper}
 )
 
 func (b *Bench) submit(ctx context.Context, out *submitted, c load.SubmitConfig, masters []*proc.Process) (err error) {
