@@ -28,7 +28,7 @@ type Options struct {
 	Passes    int           // schedule passes of each kind and size
 }
 
-// Full is the table as it is promised; it takes most of an hour.
+// Full is the table as it is promised; it takes an hour.
 func Full() Options {
 	return Options{
 		Kills: 50, Losses: 20, Jobs: 5, Original: true, Originals: 2,
