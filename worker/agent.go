@@ -231,7 +231,7 @@ func (w *Worker) leasePromise() time.Duration {
 func (w *Worker) Status() Status {
 	s := Status{
 		ID: w.id, Cores: w.cfg.Spark.Cores, MemoryMiB: w.cfg.Spark.MemoryMiB, Resources: w.resources,
-		Running: w.executors.Running(), Finished: w.executors.Finished(),
+		Running: w.executors.Running(), Finished: w.executors.Finished(), Drivers: w.drivers.Running(), FinishedDrivers: w.drivers.Finished(),
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

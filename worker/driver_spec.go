@@ -22,6 +22,14 @@ type DriverSpec struct {
 	ModuleOptions []string
 }
 
+// mainClass is the user's: DriverWrapper's third argument, behind the worker's URL and the jar.
+func (s DriverSpec) mainClass() string {
+	if len(s.Command.Arguments) > 2 {
+		return s.Command.Arguments[2]
+	}
+	return s.Command.MainClass
+}
+
 // validate refuses specs that would reach outside the work directory or start a JVM that cannot run.
 func (s DriverSpec) validate() error {
 	switch {

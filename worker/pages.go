@@ -33,8 +33,12 @@ pre{background:#f7f7f7;padding:1rem;overflow:auto;white-space:pre-wrap}
 {{with .MasterWebUIURL}}<p><a href="{{.}}">Back to Master</a></p>{{end}}
 <h4>Running Executors ({{len .Running}})</h4>
 {{template "executors" .Running}}
+{{if .Drivers}}<h4>Running Drivers ({{len .Drivers}})</h4>
+{{template "drivers" .Drivers}}{{end}}
 {{if .Finished}}<h4>Finished Executors ({{len .Finished}})</h4>
 {{template "executors" .Finished}}{{end}}
+{{if .FinishedDrivers}}<h4>Finished Drivers ({{len .FinishedDrivers}})</h4>
+{{template "drivers" .FinishedDrivers}}{{end}}
 </body></html>{{end}}
 
 {{define "executors"}}<table>
@@ -42,6 +46,12 @@ pre{background:#f7f7f7;padding:1rem;overflow:auto;white-space:pre-wrap}
 {{range .}}<tr><td>{{.ID}}</td><td>{{.State}}</td><td>{{.Cores}}</td><td>{{.Memory}}</td><td>{{.Resources}}</td>
 <td>ID: {{.AppID}}<br>Name: {{if .AppURL}}<a href="{{.AppURL}}">{{.AppName}}</a>{{else}}{{.AppName}}{{end}}<br>User: {{.User}}</td>
 <td><a href="{{.LogLink}}stdout">stdout</a> <a href="{{.LogLink}}stderr">stderr</a></td></tr>
+{{end}}</table>{{end}}
+
+{{define "drivers"}}<table>
+<tr><th>DriverID</th><th>Main Class</th><th>State</th><th>Cores</th><th>Memory</th><th>Resources</th><th>Logs</th><th>Notes</th></tr>
+{{range .}}<tr><td>{{.ID}}</td><td>{{.MainClass}}</td><td>{{.State}}</td><td>{{.Cores}}</td><td>{{.Memory}}</td><td>{{.Resources}}</td>
+<td><a href="{{.LogLink}}stdout">stdout</a> <a href="{{.LogLink}}stderr">stderr</a></td><td>{{.Notes}}</td></tr>
 {{end}}</table>{{end}}
 
 {{define "log"}}{{template "head" .Title}}
@@ -57,6 +67,15 @@ type indexPage struct {
 	Cores, CoresUsed                     int
 	Memory, MemoryUsed, Resources        string
 	Running, Finished                    []executorRow
+	Drivers, FinishedDrivers             []driverRow
+}
+
+type driverRow struct {
+	ID, MainClass              string
+	State                      DriverState
+	Cores                      int
+	Memory, Resources, LogLink string
+	Notes                      string
 }
 
 type executorRow struct {
@@ -72,8 +91,19 @@ func (u *UI) index(w http.ResponseWriter, _ *http.Request) {
 		Title: "Spark Worker at " + s.ID, ID: s.ID, MasterURL: s.MasterURL, MasterWebUIURL: s.MasterWebUIURL,
 		Cores: s.Cores, CoresUsed: s.coresUsed(), Memory: mebibytes(s.MemoryMiB), MemoryUsed: mebibytes(s.memoryUsed()),
 		Resources: usageText(s.Resources, s.resourcesUsed()),
-		Running:   rows(s.Running), Finished: rows(s.Finished),
+		Running:   rows(s.Running), Finished: rows(s.Finished), Drivers: driverRows(s.Drivers), FinishedDrivers: driverRows(s.FinishedDrivers),
 	})
+}
+
+func driverRows(list []DriverInfo) []driverRow {
+	var out []driverRow
+	for _, d := range list {
+		out = append(out, driverRow{
+			ID: d.Spec.RunID, MainClass: d.Spec.mainClass(), State: d.Report.State, Cores: d.Spec.Cores, Memory: mebibytes(d.Spec.MemoryMiB),
+			Resources: resourcesText(d.Spec.Resources), LogLink: "logPage/?driverId=" + queryEscape(d.Spec.RunID) + "&logType=", Notes: d.Report.Message,
+		})
+	}
+	return out
 }
 
 func rows(list []ExecutorInfo) []executorRow {

@@ -19,11 +19,17 @@ type Status struct {
 	Resources      map[string][]string // all addresses this worker has
 	Running        []ExecutorInfo
 	Finished       []ExecutorInfo
+	// Drivers take of the worker as executors do, and are on its page alone: Spark's JSON does not list them.
+	Drivers         []DriverInfo
+	FinishedDrivers []DriverInfo
 }
 
 func (s Status) coresUsed() (sum int) {
 	for _, e := range s.Running {
 		sum += e.Spec.Cores
+	}
+	for _, d := range s.Drivers {
+		sum += d.Spec.Cores
 	}
 	return sum
 }
@@ -31,6 +37,9 @@ func (s Status) coresUsed() (sum int) {
 func (s Status) memoryUsed() (sum int) {
 	for _, e := range s.Running {
 		sum += e.Spec.MemoryMiB
+	}
+	for _, d := range s.Drivers {
+		sum += d.Spec.MemoryMiB
 	}
 	return sum
 }
@@ -41,10 +50,16 @@ func (s Status) resourcesUsed() map[string][]string {
 	for name := range s.Resources {
 		used[name] = nil
 	}
-	for _, e := range s.Running {
-		for name, addresses := range e.Spec.Resources {
+	add := func(resources map[string][]string) {
+		for name, addresses := range resources {
 			used[name] = append(used[name], addresses...)
 		}
+	}
+	for _, e := range s.Running {
+		add(e.Spec.Resources)
+	}
+	for _, d := range s.Drivers {
+		add(d.Spec.Resources)
 	}
 	return used
 }

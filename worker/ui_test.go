@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +194,34 @@ func TestIndexPage(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", resp.StatusCode)
+	}
+}
+
+// Drivers are on the page, and count as used there and in the JSON.
+func TestStatusWithDrivers(t *testing.T) {
+	t.Parallel()
+	status := goldenStatus()
+	info := func(run string, state DriverState, notes string) DriverInfo {
+		return DriverInfo{
+			Spec: DriverSpec{
+				ID: "driver-1", RunID: run, Cores: 1, MemoryMiB: 1024, Resources: map[string][]string{"gpu": {"1"}},
+				Command: Command{MainClass: "org.apache.spark.deploy.worker.DriverWrapper", Arguments: []string{"{{WORKER_URL}}", "{{USER_JAR}}", "org.example.Nightly"}},
+			},
+			Report: DriverReport{RunID: run, State: state, Message: notes},
+		}
+	}
+	status.Drivers, status.FinishedDrivers = []DriverInfo{info("driver-2", DriverRunning, "")}, []DriverInfo{info("driver-1", DriverError, "no such jar")}
+	if c, m, gpu := status.coresUsed(), status.memoryUsed(), status.resourcesUsed()["gpu"]; c != 3 || m != 512+1024 || !slices.Equal(gpu, []string{"0", "1"}) {
+		t.Errorf("used: %d cores, %d MiB, gpu %v", c, m, gpu)
+	}
+	rec := httptest.NewRecorder()
+	(&UI{cfg: UIConfig{Status: func() Status { return status }, Logger: quiet()}}).index(rec, nil)
+	for _, want := range []string{
+		"Running Drivers (1)", "Finished Drivers (1)", "org.example.Nightly", "<td>ERROR</td>", "<td>no such jar</td>", `href="logPage/?driverId=driver-2&amp;logType=stderr"`,
+	} {
+		if body := rec.Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%q is missing in\n%s", want, body)
+		}
 	}
 }
 
