@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,39 @@ func TestWorkersOfARestoredStateComeBack(t *testing.T) {
 		}
 		if !delay.For(ctx, 20*time.Millisecond) { // it asks again, as an agent does
 			t.Fatal("it is never welcome")
+		}
+	}
+}
+
+// A worker that runs something for a cluster whose masters are gone is not made to end it by new ones, whatever their terms.
+func TestWorkersOfAnotherCluster(t *testing.T) {
+	t.Parallel()
+	m := openThree(t)
+	l := leader(t, m)
+	own := l.fsm.State().ClusterID()
+	running := []*clusterpb.ExecutorReport{{AppId: "app-1", State: clusterpb.ExecutorState_EXECUTOR_STATE_RUNNING}}
+	for name, c := range map[string]struct {
+		cluster string
+		runs    []*clusterpb.ExecutorReport
+		taken   bool
+	}{
+		"busy":          {"lost", running, false},
+		"idle":          {"lost", nil, true},
+		"own":           {own, running, true},
+		"no leader yet": {"", running, true},
+	} {
+		side := workerSide(t)
+		hello := helloOf(side, "w-"+strings.ReplaceAll(name, " ", "-"))
+		hello.ClusterId, hello.Executors = c.cluster, c.runs
+		w := session(t, l, side, hello)
+		if !c.taken {
+			if err := w.ended(); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "cluster lost") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if got := w.welcome().GetWelcome().GetClusterId(); got != own {
+			t.Errorf("%s: welcomed to cluster %q", name, got)
 		}
 	}
 }

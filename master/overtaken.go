@@ -34,3 +34,19 @@ func (d *duties) overtaken(h *clusterpb.Hello) error {
 	}
 	return refusal
 }
+
+// serves tells whether a worker runs something of another cluster, as one does whose masters have lost their disks: to
+// take it in would end all of that. Where the state knows the worker, an operator has restored that cluster's snapshot here.
+func (d *duties) serves(h *clusterpb.Hello) (another bool) {
+	s := d.m.fsm.State()
+	_, known := s.Worker(h.GetId())
+	return h.GetClusterId() != "" && h.GetClusterId() != s.ClusterID() && !known && len(h.GetExecutors())+len(h.GetDrivers()) > 0
+}
+
+func (d *duties) stranger(h *clusterpb.Hello) error {
+	if _, said := d.strangers.LoadOrStore(h.GetId(), true); !said {
+		d.log.Warn("a worker runs what another cluster gave it, and is not taken in, since that would end it: if the masters have lost their disks, "+
+			"restore a snapshot (clusterctl snapshot restore --foreign); else restart the worker", "worker", h.GetId(), "its cluster", h.GetClusterId())
+	}
+	return status.Errorf(codes.FailedPrecondition, "worker %s runs what cluster %s gave it; this is cluster %s", h.GetId(), h.GetClusterId(), d.m.fsm.State().ClusterID())
+}

@@ -42,6 +42,9 @@ func (s *sessions) Session(stream sessionStream) error {
 	if hello.GetSeenTerm() > d.term {
 		return d.overtaken(hello)
 	}
+	if d.serves(hello) {
+		return d.stranger(hello)
+	}
 	err = d.serveWorker(stream, hello)
 	switch {
 	case err == nil:
@@ -64,7 +67,7 @@ func (d *duties) serveWorker(stream sessionStream, hello *clusterpb.Hello) error
 	line := newGoLine(d.ctx, d.term, log, stream)
 	every := heartbeats(d.m.fsm.State().WorkerCount())
 	line.send(&clusterpb.MasterMessage{Message: &clusterpb.MasterMessage_Welcome{Welcome: &clusterpb.Welcome{
-		LeaderId: d.m.cfg.ID, MasterUrl: d.m.URL(), MasterWebUiUrl: d.m.webURL(), HeartbeatMs: uint32(every.Milliseconds()),
+		LeaderId: d.m.cfg.ID, MasterUrl: d.m.URL(), MasterWebUiUrl: d.m.webURL(), HeartbeatMs: uint32(every.Milliseconds()), ClusterId: d.m.fsm.State().ClusterID(),
 	}}})
 	defer func() {
 		line.close()

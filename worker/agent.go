@@ -62,6 +62,7 @@ type Worker struct {
 
 	mu      sync.Mutex
 	welcome *clusterpb.Welcome // of the present session; nil between two
+	cluster string             // that of the last welcome
 	over    chan struct{}      // closed when the present session ends
 
 	ctx    context.Context
@@ -276,6 +277,7 @@ func (w *Worker) once(addr string) (opened bool, err error) {
 		opened = true
 		w.mu.Lock()
 		w.welcome, w.over = welcome, over
+		w.cluster = welcome.GetClusterId()
 		w.drain.welcomed()
 		w.mu.Unlock()
 		w.log.Info("session open", "leader", welcome.GetLeaderId(), "master", welcome.GetMasterUrl(), "term", term)

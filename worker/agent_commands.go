@@ -20,10 +20,13 @@ var _ commands = (*agent)(nil)
 func (a *agent) hello() *clusterpb.Hello {
 	w := (*Worker)(a)
 	drained, wished := w.drain.hello()
+	w.mu.Lock()
+	cluster := w.cluster
+	w.mu.Unlock()
 	h := &clusterpb.Hello{
 		Id: w.id, Incarnation: w.incarnation, Host: w.cfg.Spark.Host, Port: int32(w.port), Cores: int32(w.cfg.Spark.Cores),
 		MemoryMb: int32(min(w.cfg.Spark.MemoryMiB, math.MaxInt32)), WebUiUrl: w.executors.cfg.Identity.WebUIURL(),
-		Resources: map[string]*clusterpb.Addresses{}, SeenTerm: w.fence.seen(), Decommissioned: drained, DecommissionAsked: wished,
+		Resources: map[string]*clusterpb.Addresses{}, SeenTerm: w.fence.seen(), Decommissioned: drained, DecommissionAsked: wished, ClusterId: cluster,
 		Applications: w.executors.Applications(), DriverLeaseMs: w.leasePromise().Milliseconds(),
 	}
 	for _, home := range w.homes.List() {

@@ -1924,8 +1924,10 @@ type Hello struct {
 	DriverLeaseMs int64 `protobuf:"varint,16,opt,name=driver_lease_ms,json=driverLeaseMs,proto3" json:"driver_lease_ms,omitempty"`
 	// It wishes to be decommissioned, and no leader has told it yet that it is.
 	DecommissionAsked bool `protobuf:"varint,17,opt,name=decommission_asked,json=decommissionAsked,proto3" json:"decommission_asked,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The cluster whose leader welcomed this worker last; empty: none has yet.
+	ClusterId     string `protobuf:"bytes,18,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hello) Reset() {
@@ -2068,6 +2070,13 @@ func (x *Hello) GetDecommissionAsked() bool {
 		return x.DecommissionAsked
 	}
 	return false
+}
+
+func (x *Hello) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
 }
 
 type SparkHome struct {
@@ -2674,6 +2683,7 @@ type Welcome struct {
 	MasterUrl      string `protobuf:"bytes,2,opt,name=master_url,json=masterUrl,proto3" json:"master_url,omitempty"`
 	MasterWebUiUrl string `protobuf:"bytes,3,opt,name=master_web_ui_url,json=masterWebUiUrl,proto3" json:"master_web_ui_url,omitempty"`
 	HeartbeatMs    uint32 `protobuf:"varint,4,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	ClusterId      string `protobuf:"bytes,5,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2734,6 +2744,13 @@ func (x *Welcome) GetHeartbeatMs() uint32 {
 		return x.HeartbeatMs
 	}
 	return 0
+}
+
+func (x *Welcome) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
 }
 
 type LaunchExecutor struct {
@@ -3402,7 +3419,7 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\x0fdecommissioning\x18\x04 \x01(\v2%.firesteel.cluster.v1.DecommissioningH\x00R\x0fdecommissioning\x129\n" +
 	"\agoodbye\x18\x05 \x01(\v2\x1d.firesteel.cluster.v1.GoodbyeH\x00R\agoodbye\x12<\n" +
 	"\x06driver\x18\x06 \x01(\v2\".firesteel.cluster.v1.DriverReportH\x00R\x06driverB\t\n" +
-	"\amessage\"\xda\x05\n" +
+	"\amessage\"\xf9\x05\n" +
 	"\x05Hello\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\tR\vincarnation\x12\x12\n" +
@@ -3421,7 +3438,9 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	"\fapplications\x18\x0e \x03(\tR\fapplications\x12<\n" +
 	"\adrivers\x18\x0f \x03(\v2\".firesteel.cluster.v1.DriverReportR\adrivers\x12&\n" +
 	"\x0fdriver_lease_ms\x18\x10 \x01(\x03R\rdriverLeaseMs\x12-\n" +
-	"\x12decommission_asked\x18\x11 \x01(\bR\x11decommissionAsked\x1a]\n" +
+	"\x12decommission_asked\x18\x11 \x01(\bR\x11decommissionAsked\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x12 \x01(\tR\tclusterId\x1a]\n" +
 	"\x0eResourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
 	"\x05value\x18\x02 \x01(\v2\x1f.firesteel.cluster.v1.AddressesR\x05value:\x028\x01J\x04\b\f\x10\r\";\n" +
@@ -3464,13 +3483,15 @@ const file_rpc_clusterpb_cluster_proto_rawDesc = "" +
 	" \x01(\v2\x1f.firesteel.cluster.v1.DriverAckH\x00R\tdriverAck\x12I\n" +
 	"\rheartbeat_ack\x18\v \x01(\v2\".firesteel.cluster.v1.HeartbeatAckH\x00R\fheartbeatAck\x12N\n" +
 	"\frecommission\x18\f \x01(\v2(.firesteel.cluster.v1.RecommissionWorkerH\x00R\frecommissionB\t\n" +
-	"\amessage\"\x93\x01\n" +
+	"\amessage\"\xb2\x01\n" +
 	"\aWelcome\x12\x1b\n" +
 	"\tleader_id\x18\x01 \x01(\tR\bleaderId\x12\x1d\n" +
 	"\n" +
 	"master_url\x18\x02 \x01(\tR\tmasterUrl\x12)\n" +
 	"\x11master_web_ui_url\x18\x03 \x01(\tR\x0emasterWebUiUrl\x12!\n" +
-	"\fheartbeat_ms\x18\x04 \x01(\rR\vheartbeatMs\"\xac\x03\n" +
+	"\fheartbeat_ms\x18\x04 \x01(\rR\vheartbeatMs\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x05 \x01(\tR\tclusterId\"\xac\x03\n" +
 	"\x0eLaunchExecutor\x12\x15\n" +
 	"\x06app_id\x18\x01 \x01(\tR\x05appId\x12\x1f\n" +
 	"\vexecutor_id\x18\x02 \x01(\x05R\n" +
