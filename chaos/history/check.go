@@ -15,7 +15,7 @@ import (
 
 // Verdict is what the check found.
 type Verdict struct {
-	Histories  int // that were checked, of all three kinds
+	Histories  int // that were checked, of all four kinds
 	Operations int
 	// Violations are the histories that no cluster without faults could have shown, each with its operations.
 	Violations []string
@@ -90,6 +90,11 @@ func (r *Recorder) jobs(yield func(job) bool) {
 	for k, e := range r.execs {
 		app := r.apps[r.appOf[k.app]]
 		if !yield(job{"executor " + k.String(), executorModel, e.withReads(app, r.execReads, r.faults)}) {
+			return
+		}
+	}
+	for name, d := range r.drivers {
+		if !yield(job{"driver " + name, driverModel, d.withReads(r.driverReads, r.faults)}) {
 			return
 		}
 	}

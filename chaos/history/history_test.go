@@ -54,6 +54,37 @@ func TestApplications(t *testing.T) {
 	}
 }
 
+func TestDrivers(t *testing.T) {
+	t.Parallel()
+	in := func(id, state string) shown { return shown{[]DriverSighting{{"d", id, false, state}}} }
+	over := func(id, state string) shown { return shown{[]DriverSighting{{"d", id, true, state}}} }
+	for name, c := range map[string]struct {
+		ops   []op
+		right bool
+	}{
+		"a plain life": {[]op{
+			at(0, 1, shown{}), at(2, 4, submit{"x"}), at(5, 6, in("x", "SUBMITTED")), at(7, 8, in("x", "RUNNING")), at(9, never, mayEnd{"FINISHED"}), at(20, 21, over("x", "FINISHED")), at(22, 23, over("x", "FINISHED")),
+		}, true},
+		"moved":                           {[]op{at(0, 1, submit{"x"}), at(2, 3, in("x", "RUNNING")), at(4, 5, in("x", "RELAUNCHING")), at(6, 7, in("x", "RUNNING"))}, true},
+		"two drivers of one submission":   {[]op{at(0, 1, submit{"x"}), at(2, 3, shown{[]DriverSighting{{"d", "x", false, "RUNNING"}, {"d", "y", false, "RUNNING"}}})}, false},
+		"one after the other":             {[]op{at(0, never, submit{}), at(2, 3, in("x", "RUNNING")), at(4, 5, in("y", "RUNNING"))}, false},
+		"another answer":                  {[]op{at(0, 1, submit{"x"}), at(2, 2, toldID{"y"})}, false},
+		"the same answer":                 {[]op{at(0, 1, submit{"x"}), at(2, 2, toldID{"x"})}, true},
+		"accepted and lost":               {[]op{at(0, 1, submit{"x"}), at(2, 3, shown{})}, false},
+		"no answer, not carried out":      {[]op{at(0, never, submit{}), at(2, 3, shown{})}, true},
+		"waits again as if new":           {[]op{at(0, 1, submit{"x"}), at(2, 3, in("x", "RUNNING")), at(4, 5, in("x", "SUBMITTED"))}, false},
+		"ended without a reason":          {[]op{at(0, 1, submit{"x"}), at(2, 3, over("x", "FINISHED"))}, false},
+		"ended for another reason":        {[]op{at(0, 1, submit{"x"}), at(2, never, mayEnd{"KILLED"}), at(4, 5, over("x", "FINISHED"))}, false},
+		"the reason comes too late":       {[]op{at(0, 1, submit{"x"}), at(2, 3, over("x", "KILLED")), at(4, never, mayEnd{"KILLED"})}, false},
+		"back from the dead":              {[]op{at(0, 1, submit{"x"}), at(1, never, mayEnd{"KILLED"}), at(2, 3, over("x", "KILLED")), at(4, 5, in("x", "RUNNING"))}, false},
+		"its end changes":                 {[]op{at(0, 1, submit{"x"}), at(1, never, mayEnd{"KILLED"}), at(1, never, mayEnd{"FINISHED"}), at(2, 3, over("x", "KILLED")), at(4, 5, over("x", "FINISHED"))}, false},
+		"forgotten":                       {[]op{at(0, 1, submit{"x"}), at(1, never, mayEnd{"KILLED"}), at(2, 3, over("x", "KILLED")), at(4, 5, shown{})}, false},
+		"a kill that is still on its way": {[]op{at(0, 1, submit{"x"}), at(2, never, mayEnd{"KILLED"}), at(3, 4, in("x", "RUNNING"))}, true},
+	} {
+		expect(t, name, job{"driver d", driverModel, c.ops}, c.right)
+	}
+}
+
 func TestExecutors(t *testing.T) {
 	t.Parallel()
 	ended := at(50, never, reason{"its own"})

@@ -21,6 +21,9 @@ type Recorder struct {
 	execReads []execRead
 	appOf     map[string]string // id -> name
 	faults    map[string][]Time // of workers, that may end their executors
+
+	drivers     map[string]*driverHistory
+	driverReads []driverRead
 }
 
 // Time is a moment of a history: nanoseconds since its beginning, by the monotonic clock.
@@ -33,7 +36,7 @@ const never = Time(math.MaxInt64)
 func New() *Recorder {
 	return &Recorder{
 		began: time.Now(), apps: map[string]*appHistory{}, execs: map[executorKey]*executorHistory{},
-		workers: map[string]*workerHistory{}, appOf: map[string]string{}, faults: map[string][]Time{},
+		workers: map[string]*workerHistory{}, appOf: map[string]string{}, faults: map[string][]Time{}, drivers: map[string]*driverHistory{},
 	}
 }
 
@@ -64,6 +67,7 @@ type Counts struct {
 	Launches     int // executors started by workers
 	AppReads     int // linearizable
 	ExecReads    int // linearizable
+	Submitted    int // drivers of cluster mode whose submitter got an answer
 }
 
 // Counts counts.
@@ -79,6 +83,11 @@ func (r *Recorder) Counts() Counts {
 		}
 		c.Unregistered += a.count(func(in any) bool { _, ok := in.(unregister); return ok })
 		c.Vanished += a.count(func(in any) bool { _, ok := in.(leave); return ok })
+	}
+	for _, d := range r.drivers {
+		if d.answered() {
+			c.Submitted++
+		}
 	}
 	for _, e := range r.execs {
 		for _, o := range e.ops {

@@ -27,6 +27,9 @@ const (
 	Bounce         Kind = "bounce"          // three leaders in a row, each as soon as it leads, started again at once
 	KillExecutor   Kind = "kill-executor"   // of a real job
 	KillDriver     Kind = "kill-driver"     // of a real job; another is started
+	KillSubmitted  Kind = "kill-submitted"  // the process of a driver in cluster mode
+	LoseWorker     Kind = "lose-worker"     // SIGSTOP for so long that its supervised drivers begin elsewhere
+	PartWorker     Kind = "part-worker"     // cut from all masters, likewise
 	CutLeader      Kind = "cut-leader"      // from the other masters; clients still reach it
 	CutFollower    Kind = "cut-follower"    // from the other masters
 	IsolateLeader  Kind = "isolate-leader"  // from everything
@@ -47,10 +50,10 @@ var kinds = map[Kind]needs{
 	StopLeader: {weight: 4}, StopFollower: {weight: 2}, StopWorker: {weight: 1},
 	TermLeader: {weight: 3}, TermFollower: {weight: 1}, TermWorker: {weight: 1},
 	KillTwo: {weight: 1}, KillAll: {weight: 1}, Bounce: {weight: 2},
-	KillExecutor: {jobs: true, weight: 2}, KillDriver: {jobs: true, weight: 1},
+	KillExecutor: {jobs: true, weight: 2}, KillDriver: {jobs: true, weight: 1}, KillSubmitted: {weight: 2}, LoseWorker: {weight: 1},
 	CutLeader: {network: true, weight: 4}, CutFollower: {network: true, weight: 2}, IsolateLeader: {network: true, weight: 3},
 	LeaderDeaf: {network: true, weight: 2}, LeaderMute: {network: true, weight: 2}, CutWorker: {network: true, weight: 2},
-	SplitFollowers: {network: true, weight: 1},
+	SplitFollowers: {network: true, weight: 1}, PartWorker: {network: true, weight: 1},
 }
 
 // Kinds are all kinds of faults, by name.

@@ -31,6 +31,7 @@ func (s *storm) settle(ctx context.Context) error {
 	}
 	s.say("whole, and the books agree with the workers; ending the load")
 	s.crowd.end()
+	s.submitted.end()
 	rounds, err := s.jobs.finish(ctx)
 	s.rounds = rounds
 	if err != nil {
@@ -63,6 +64,7 @@ func (s *storm) judge(ctx context.Context) error {
 	if err := s.agree(ctx); err != nil {
 		return err
 	}
+	s.submitted.judge()
 	for _, w := range s.workers {
 		if n, cores := w.running(); n > 0 {
 			s.problem("worker %s still runs %d executors on %d cores, and the masters know of none", w.id, n, cores)
@@ -104,7 +106,7 @@ func (s *storm) sameDigest(ctx context.Context) error {
 func (s *storm) enough() error {
 	c := s.rec.Counts()
 	least := int(s.For.Seconds()) // a tenth of the rate at which drivers come
-	if c.Registered < least || c.Launches < least || c.AppReads < least || c.ExecReads < least {
+	if c.Submitted < least/3 || c.Registered < least || c.Launches < least || c.AppReads < least || c.ExecReads < least {
 		s.problem("too little happened to prove anything: %+v", c)
 	}
 	return nil
@@ -121,6 +123,9 @@ func (s *storm) end() error {
 	}
 	if s.crowd != nil {
 		s.crowd.end()
+	}
+	if s.submitted != nil {
+		s.submitted.end()
 	}
 	if s.readers != nil {
 		s.readers.end()
@@ -142,6 +147,9 @@ func (s *storm) end() error {
 	}
 	if s.run != nil {
 		s.run.Sweep()
+	}
+	if s.submitted != nil {
+		errs = append(errs, s.submitted.stage.Close())
 	}
 	if s.net != nil {
 		errs = append(errs, s.net.Close())

@@ -80,6 +80,14 @@ func (r *readers) apps(ctx context.Context, web string) error {
 		all = append(all, history.Sighting{Name: a.Name, ID: a.ID, State: a.State})
 	}
 	r.rec.ReadApps(call, all)
+	var drivers []history.DriverSighting
+	for _, d := range b.ActiveDrivers {
+		drivers = append(drivers, history.DriverSighting{Name: d.MainClass, ID: d.ID, State: d.State})
+	}
+	for _, d := range b.CompletedDrivers {
+		drivers = append(drivers, history.DriverSighting{Name: d.MainClass, ID: d.ID, Ended: true, State: d.State})
+	}
+	r.rec.ReadDrivers(call, drivers)
 	if err := b.Check(); err != nil {
 		r.complain("the books of %s do not add up: %v", b.URL, err)
 	}

@@ -56,7 +56,7 @@ const (
 
 const (
 	realWorkers  = 2
-	coresOfReal  = 3
+	coresOfReal  = 5
 	simWorkers   = 4
 	coresOfSim   = 16
 	retainedApps = 500
@@ -91,6 +91,9 @@ type storm struct {
 	readers *readers
 	jobs    *jobs
 	faults  *schedule
+
+	submitted *submissions
+
 	dropped uint64
 	rounds  int
 
@@ -148,7 +151,10 @@ func (s *storm) start(ctx context.Context) (err error) {
 	}
 	s.cluster, err = cluster.New(cluster.Config{
 		Binary: s.Binary, Run: s.run, Workers: realWorkers, Homes: s.Releases, Cores: coresOfReal, Net: s.net,
-		Properties: map[string]string{"spark.deploy.retainedApplications": fmt.Sprint(retainedApps)},
+		Properties: map[string]string{
+			"spark.deploy.retainedApplications": fmt.Sprint(retainedApps), "spark.deploy.retainedDrivers": "10000",
+			"spark.firesteel.worker.driverLease": driverLease.String(), "spark.worker.driverTerminateTimeout": driverGrace.String(),
+		},
 	})
 	if err != nil {
 		return err
@@ -245,7 +251,12 @@ func (s *storm) load(ctx context.Context) error {
 	s.readers.start(ctx, s.cluster.Masters)
 	s.crowd = &crowd{host: s.ip(), masters: masters, table: table, rec: s.rec, rng: rand.New(rand.NewPCG(s.Seed, 3)), complain: s.problem}
 	s.crowd.start(ctx, s.Rate)
-	s.say("%d simulated workers, %d drivers each second, %d real jobs", simWorkers, s.Rate, len(s.jobs.running))
+	newest := s.Releases[len(s.Releases)-1]
+	if s.submitted, err = newSubmissions(s.run, s.cluster, newest, s.rec, s.Seed, s.problem); err != nil {
+		return err
+	}
+	s.submitted.start(ctx)
+	s.say("%d simulated workers, %d drivers each second, %d real jobs, submissions of drivers for cluster mode", simWorkers, s.Rate, len(s.jobs.running))
 	return nil
 }
 
@@ -262,7 +273,7 @@ func (s *storm) rage(ctx context.Context) error {
 			return fmt.Errorf("fault %d, %s, %s: %w", n, f.Kind, said, err)
 		}
 		c := s.rec.Counts()
-		s.say("#%-3d %-15s %s   [%d apps, %d executors, %d reads]", n, f.Kind, said, c.Registered, c.Launches, c.AppReads+c.ExecReads)
+		s.say("#%-3d %-15s %s   [%d apps, %d executors, %d submissions, %d reads]", n, f.Kind, said, c.Registered, c.Launches, c.Submitted, c.AppReads+c.ExecReads)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -346,6 +357,9 @@ func (s *storm) verdict(r Report) error {
 	}
 	fmt.Fprintf(out, "  load        %d drivers answered (p50 %v, max %v), %d never, %d unregistered, %d executors started, %d rounds of real jobs\n",
 		r.Load.Registered, s.wait(0.5), s.wait(1), r.Load.Unanswered, r.Load.Unregistered, r.Load.Launches, s.rounds)
+	if s.submitted != nil {
+		fmt.Fprintf(out, "  cluster     %d drivers submitted, %s\n", r.Load.Submitted, s.submitted.summary())
+	}
 	if s.readers != nil {
 		fmt.Fprintf(out, "  reads       %d linearizable, %d without an answer; digests compared %d times\n", r.Load.AppReads+r.Load.ExecReads, s.readers.failed, s.readers.compare)
 	}

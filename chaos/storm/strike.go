@@ -15,6 +15,7 @@ import (
 	"github.com/firesteel/firesteel/chaos/netns"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/internal/delay"
+	"github.com/firesteel/firesteel/internal/lease"
 )
 
 // errNobody says that a fault found nobody to strike, such as an executor while none runs.
@@ -40,6 +41,13 @@ func (s *storm) strike(ctx context.Context, f Fault) (string, error) {
 		w := s.cluster.Workers[f.Pick%len(s.cluster.Workers)]
 		s.rec.Faulty(w.ID)
 		return s.hold(ctx, f, w.ID, w.Member, signalled(f.Kind))
+	case LoseWorker:
+		w := s.cluster.Workers[f.Pick%len(s.cluster.Workers)]
+		s.rec.Faulty(w.ID)
+		f.Hold += farewell
+		return s.hold(ctx, f, w.ID, w.Member, signalled(StopWorker))
+	case KillSubmitted:
+		return s.submitted.strike(f.Pick)
 	case KillTwo:
 		return s.killMasters(ctx, f, 2)
 	case KillAll:
@@ -53,6 +61,10 @@ func (s *storm) strike(ctx context.Context, f Fault) (string, error) {
 	}
 	return s.cut(ctx, f)
 }
+
+// farewell is the time after which the supervised drivers of a worker of which nothing is heard are somewhere else: the verdict
+// of a new leader, and the hold.
+var farewell = 7*time.Second + lease.Hold(driverLease+driverGrace+time.Second)
 
 // act is what is done to a process, and what undoes it.
 type act struct {
@@ -247,7 +259,10 @@ func (s *storm) cut(ctx context.Context, f Fault) (string, error) {
 		said, err = others[i].ID+" cut from the other masters", s.net.Cut(hosts[i:i+1], []*netns.Host{leader[0], hosts[1-i]})
 	case SplitFollowers:
 		said, err = others[0].ID+" and "+others[1].ID+" cut from each other", s.net.Cut(hosts[:1], hosts[1:])
-	case CutWorker:
+	case CutWorker, PartWorker:
+		if f.Kind == PartWorker {
+			f.Hold += farewell
+		}
 		w := s.cluster.Workers[f.Pick%len(s.cluster.Workers)]
 		s.rec.Faulty(w.ID)
 		said, err = w.ID+" cut from all masters", s.net.Cut([]*netns.Host{w.Host()}, append(leader, hosts...))

@@ -12,11 +12,13 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/firesteel/firesteel/chaos/puppet"
 	"github.com/firesteel/firesteel/chaos/spark"
 	"github.com/firesteel/firesteel/chaos/storm"
 )
 
 func main() {
+	puppet.PlayIfAsked()
 	cfg, err := configure(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
