@@ -295,11 +295,17 @@ func TestFiveMasters(t *testing.T) {
 	s.must(err)
 	s.set(quick(5))
 	s.becomes("m1 m2 m3 m4 m5", 2)
-	for _, view := range s.Views(s.ctx) {
-		if view.Err != nil || view.ClusterID != v.ClusterID {
-			t.Errorf("%s belongs to %q, not to %q: %v", view.Master.ID, view.ClusterID, v.ClusterID, view.Err)
+	s.must(books.Poll(s.ctx, "one cluster", func(ctx context.Context) error { // a follower may not have the id yet
+		for _, view := range s.Views(ctx) {
+			if view.Err != nil || view.ClusterID == "" {
+				return fmt.Errorf("%s belongs to no cluster: %w", view.Master.ID, view.Err)
+			}
+			if view.ClusterID != v.ClusterID {
+				return fmt.Errorf("%w: %s belongs to %q, not to %q", books.ErrHopeless, view.Master.ID, view.ClusterID, v.ClusterID)
+			}
 		}
-	}
+		return nil
+	}))
 
 	// Two at once, the leader among them: the rest goes on, and becomes a quorum of three, which may lose one more.
 	s.killLeader()
