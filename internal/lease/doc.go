@@ -8,6 +8,6 @@
 // drivers elsewhere.
 //
 // What is assumed of clocks: no two have to agree, and none is compared with another one. A leader's monotonic clock may run
-// faster than a worker's by a tenth. A worker whose machine is suspended must find that its clock went on, or be gone: a
-// virtual machine that is restored from an image of before is not noticed by any clock of its own.
+// faster than a worker's by a tenth. While a machine is suspended the worker's clock may stand still; its guardian (worker/guard)
+// counts by one that goes on. A virtual machine that is restored from an image of before is noticed by no clock of its own.
 package lease
