@@ -25,8 +25,11 @@ func common(env ...string) []cli.Flag {
 	}
 }
 
-func newApp() *cli.App {
+func init() { // urfave/cli has one for all apps of a process, of which tests make many at once
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help"}
+}
+
+func newApp() *cli.App {
 	app := &cli.App{
 		Name:  "clusterctl",
 		Usage: "look after a Firesteel cluster, through any of its masters",

@@ -283,10 +283,25 @@ func call[R any](ctx context.Context, c *client, addr string, f func(context.Con
 		return none, err
 	}
 	result, err := f(ctx, m)
-	if codeOf(err) == codes.Unavailable && m.conn.GetState() != connectivity.Ready && ctx.Err() == nil {
+	if codeOf(err) == codes.Unavailable && !ready(ctx, m.conn) && ctx.Err() == nil {
 		return result, &unreachableError{err}
 	}
 	return result, err
+}
+
+// stateLag is how long a connection that has brought an answer may take to say that it is there: gRPC uses a new one
+// before it tells of it.
+const stateLag = 100 * time.Millisecond
+
+func ready(ctx context.Context, conn *grpc.ClientConn) bool {
+	ctx, cancel := context.WithTimeout(ctx, stateLag)
+	defer cancel()
+	for {
+		s := conn.GetState()
+		if s != connectivity.Connecting || !conn.WaitForStateChange(ctx, s) {
+			return s == connectivity.Ready
+		}
+	}
 }
 
 // unreachableError says that there was no connection, or that it broke.
