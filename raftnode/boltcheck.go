@@ -62,7 +62,7 @@ func checkBolt(file io.ReaderAt, size int64) (stable []string, err error) {
 		return nil, fmt.Errorf("the file has %d bytes, and %d pages of %d should be in it", size, pages, pageSize)
 	}
 	c := &boltCheck{file: file, pageSize: pageSize, pages: pages, seen: map[uint64]bool{0: true, 1: true}}
-	if _, err := c.walk(root, "", 0); err != nil {
+	if _, _, err := c.walk(root, "", 0); err != nil {
 		return nil, err
 	}
 	// One that has lost its name would be made anew, empty.
@@ -111,19 +111,19 @@ func readRoot(file io.ReaderAt, at int64) ([]byte, error) {
 	return meta, nil
 }
 
-// walk checks a page and all below it, and gives the first key there.
-func (c *boltCheck) walk(id uint64, bucket string, depth int) (first []byte, err error) {
+// walk checks a page and all below it, and gives the first and the last key there.
+func (c *boltCheck) walk(id uint64, bucket string, depth int) (first, last []byte, err error) {
 	if depth > 64 {
-		return nil, fmt.Errorf("page %d: too deep", id)
+		return nil, nil, fmt.Errorf("page %d: too deep", id)
 	}
 	page, err := c.page(id)
 	if err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
+		return nil, nil, fmt.Errorf("page %d: %w", id, err)
 	}
-	if first, err = c.elements(page, bucket, depth); err != nil {
-		return nil, fmt.Errorf("page %d: %w", id, err)
+	if first, last, err = c.elements(page, bucket, depth); err != nil {
+		return nil, nil, fmt.Errorf("page %d: %w", id, err)
 	}
-	return first, nil
+	return first, last, nil
 }
 
 // page reads a page with those that continue it.
@@ -153,48 +153,50 @@ func (c *boltCheck) page(id uint64) ([]byte, error) {
 	return page, err
 }
 
-// elements checks what a page holds.
-func (c *boltCheck) elements(page []byte, bucket string, depth int) (first []byte, err error) {
+// elements checks what a page holds: every key below an element is smaller than the next element's. bbolt relies on that, and
+// where it finds otherwise while it opens a file, it panics and leaves a goroutine behind that goes on reading.
+func (c *boltCheck) elements(page []byte, bucket string, depth int) (first, last []byte, err error) {
 	count := int(order.Uint16(page[10:]))
 	if pageHeader+count*pageElement > len(page) {
-		return nil, fmt.Errorf("%d elements do not fit", count)
+		return nil, nil, fmt.Errorf("%d elements do not fit", count)
 	}
 	flags := order.Uint16(page[8:])
 	if flags != branchPage && flags != leafPage || flags == branchPage && count == 0 {
-		return nil, fmt.Errorf("flags %#x with %d elements", flags, count)
+		return nil, nil, fmt.Errorf("flags %#x with %d elements", flags, count)
 	}
-	var last []byte
 	for i := range count {
 		at := pageHeader + i*pageElement
-		var key []byte
+		var key, greatest []byte
 		if flags == branchPage {
-			key, err = c.branch(page, at, bucket, depth)
+			key, greatest, err = c.branch(page, at, bucket, depth)
 		} else {
 			key, err = c.leaf(page, at, bucket, depth)
+			greatest = key
 		}
 		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", i, err)
+			return nil, nil, fmt.Errorf("element %d: %w", i, err)
 		}
 		if i == 0 {
 			first = key
 		} else if bytes.Compare(last, key) >= 0 {
-			return nil, fmt.Errorf("element %d: the keys are not in order", i)
+			return nil, nil, fmt.Errorf("element %d: the keys are not in order", i)
 		}
-		last = key
+		last = greatest
 	}
-	return first, nil
+	return first, last, nil
 }
 
-func (c *boltCheck) branch(page []byte, at int, bucket string, depth int) (key []byte, err error) {
+// branch gives an element's key and the greatest one below it.
+func (c *boltCheck) branch(page []byte, at int, bucket string, depth int) (key, greatest []byte, err error) {
 	e := page[at:]
 	if key, err = cut(page, at, order.Uint32(e), order.Uint32(e[4:])); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	first, err := c.walk(order.Uint64(e[8:]), bucket, depth+1)
+	first, greatest, err := c.walk(order.Uint64(e[8:]), bucket, depth+1)
 	if err == nil && bytes.Compare(first, key) < 0 {
 		err = errors.New("a key below is smaller than its branch")
 	}
-	return key, err
+	return key, greatest, err
 }
 
 func (c *boltCheck) leaf(page []byte, at int, bucket string, depth int) (key []byte, err error) {
@@ -220,11 +222,11 @@ func (c *boltCheck) leaf(page []byte, at int, bucket string, depth int) (key []b
 		return nil, fmt.Errorf("a bucket of %d bytes", len(value))
 	}
 	if root := order.Uint64(value); root != 0 {
-		_, err = c.walk(root, string(key), depth+1)
+		_, _, err = c.walk(root, string(key), depth+1)
 	} else if len(value) < bucketHeader+pageHeader {
 		err = fmt.Errorf("an inline bucket of %d bytes", len(value))
 	} else {
-		_, err = c.elements(value[bucketHeader:], string(key), depth+1)
+		_, _, err = c.elements(value[bucketHeader:], string(key), depth+1)
 	}
 	return key, err
 }
