@@ -147,6 +147,9 @@ func (s *State) WaitingDriverCount() int { return s.waitingDrivers.Len() }
 // WaitingDrivers are the drivers without a worker in the order of their submission.
 func (s *State) WaitingDrivers() iter.Seq[*Driver] { return all(s.waitingDrivers) }
 
+// HeldDrivers are those of the waiting drivers that must not be placed yet (Driver.HoldMS).
+func (s *State) HeldDrivers() iter.Seq[*Driver] { return all(s.heldDrivers) }
+
 // DriversOn are the drivers that a worker runs.
 func (s *State) DriversOn(workerID string) iter.Seq[*Driver] {
 	return prefixed(s.driversOn, workerExecPrefix(workerID))

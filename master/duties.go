@@ -145,7 +145,7 @@ func (d *duties) adopt(s *fsm.State) {
 			d.greet(w, true)
 		}
 	}
-	for drv := range s.WaitingDrivers() {
+	for drv := range s.HeldDrivers() {
 		d.hold(drv)
 	}
 	d.repeatEnds(s)

@@ -193,14 +193,11 @@ const noteAfter = 10 * time.Second
 
 // note says what a waiting driver waits for.
 func (s submissions) note(state *fsm.State, d *fsm.Driver) string {
-	switch {
-	case !d.Waits():
+	if !d.Waits() {
 		return ""
-	case d.HoldMS > 0:
-		return fmt.Sprintf("waits until its run on %s, of which nothing is heard, is certainly over: at most %s", d.WorkerAddr, time.Duration(d.HoldMS)*time.Millisecond)
 	}
 	reason, nowhere := web.DriverWaits(state, s.m.scheduling, d)
-	if !nowhere && now()-d.Submitted < noteAfter.Milliseconds() {
+	if !nowhere && d.HoldMS == 0 && now()-d.Submitted < noteAfter.Milliseconds() {
 		return ""
 	}
 	return reason

@@ -237,4 +237,9 @@ func TestHeldDriversAreNotPlaced(t *testing.T) {
 	if len(out.Plan.Drivers) != 1 || out.Plan.Drivers[0].DriverID != other {
 		t.Errorf("placed %+v, want %s alone; %s is held", out.Plan.Drivers, other, held)
 	}
+	for d := range c.state().HeldDrivers() {
+		if u := scheduler.ExplainDriver(c.state(), settings(), d); d.ID != held || u.Cause != scheduler.InDoubt || !strings.Contains(u.Reason, "within 60 s") {
+			t.Errorf("driver %s: %+v", d.ID, u)
+		}
+	}
 }

@@ -142,13 +142,10 @@ func explainDrivers(s *fsm.State, set Settings, in Input, plan fsm.ApplyPlan) (o
 		u := Unplaced{DriverID: d.ID}
 		n := driverNeed(d)
 		u.explain(s, in.Exclude, &n)
-		if d.HoldMS > 0 {
-			u.Cause, u.Never = InDoubt, false
-			u.Reason = fmt.Sprintf("its run %s may be alive on worker %s, which does not answer: that is waited out, %.0f s at most, so that it never runs twice", d.RunID, d.WorkerID, float64(d.HoldMS)/1000*1.1+1)
-		}
 		if !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
 			u.tooMany(running)
 		}
+		u.held(d)
 		out = append(out, u)
 	}
 	return out
@@ -162,7 +159,16 @@ func ExplainDriver(s *fsm.State, set Settings, d *fsm.Driver) Unplaced {
 	if running := s.DriverCount() - s.WaitingDriverCount(); !u.Never && set.MaxDrivers > 0 && running >= set.MaxDrivers {
 		u.tooMany(running)
 	}
+	u.held(d)
 	return u
+}
+
+// held is about a driver that waits for its last run to be over, and for nothing else before that.
+func (u *Unplaced) held(d *fsm.Driver) {
+	if d.HoldMS > 0 {
+		u.Cause, u.Never = InDoubt, false
+		u.Reason = fmt.Sprintf("its run %s may be alive on worker %s, which does not answer and has promised to end it within %d s: that is waited out and some more, so that it never runs twice", d.RunID, d.WorkerID, (d.HoldMS+999)/1000)
+	}
 }
 
 func (u *Unplaced) tooMany(running int) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 func TestDiscoverResources(t *testing.T) {
@@ -85,7 +86,7 @@ func TestDiscoverResourcesRefusals(t *testing.T) {
 
 func TestDiscoveryScriptEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	fifo, next := pidsFrom(t)
+	fifo, next := pidpipe.Open(t, patience)
 	path := filepath.Join(t.TempDir(), "hangs")
 	writeFile(t, path, "#!/bin/sh\necho $$ > "+fifo+"\nsleep 1000\n", 0o755)
 	ctx, cancel := context.WithCancel(context.Background())

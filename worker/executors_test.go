@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 func TestExecutorRunsAndExits(t *testing.T) {
@@ -62,7 +64,7 @@ func TestExecutorIsKilled(t *testing.T) {
 
 func TestExecutorIsNeverLaunchedTwice(t *testing.T) {
 	t.Parallel()
-	fifo, launched := pidsFrom(t)
+	fifo, launched := pidpipe.Open(t, patience)
 	f := newFixture(t, "echo $$ > "+fifo+"; exec sleep 1000", nil)
 	s := spec(t, 1)
 	f.Start(s)
@@ -249,7 +251,7 @@ func TestKillAll(t *testing.T) {
 
 func TestKillAllGivesUpWithItsContext(t *testing.T) {
 	t.Parallel()
-	fifo, next := pidsFrom(t)
+	fifo, next := pidpipe.Open(t, patience)
 	f := newFixture(t, `trap "" TERM; echo $$ > `+fifo+`; while :; do sleep 1000; done`, func(c *ExecutorsConfig) { c.KillGrace = patience })
 	f.Start(spec(t, 0))
 	f.expect(t, Running)

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
@@ -179,34 +178,5 @@ func gone(t *testing.T, pid int) {
 			t.Fatalf("process %d lives on (%v)", pid, err)
 		}
 		return
-	}
-}
-
-// pidsFrom opens a named pipe in which a script announces pids, one a line.
-func pidsFrom(t *testing.T) (path string, next func() int) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "pids")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0) // both ends, so that neither side waits in open
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(f)
-	return path, func() int {
-		t.Helper()
-		if !lines.Scan() {
-			t.Fatal("no pid announced:", lines.Err())
-		}
-		pid, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pid
 	}
 }

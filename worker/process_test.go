@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 func newSpawner(t *testing.T) *Spawner {
@@ -31,7 +33,7 @@ wait_for_it`
 
 func startTree(t *testing.T, end string) (p *process, child, loner func() int) {
 	t.Helper()
-	fifo, next := pidsFrom(t)
+	fifo, next := pidpipe.Open(t, patience)
 	cmd := exec.Command("sh", "-c", strings.Replace(tree, "%s", end, 1))
 	cmd.Env = append(os.Environ(), "PIDS="+fifo)
 	p, err := startProcess(newSpawner(t), cmd)
@@ -87,7 +89,7 @@ func TestTerminateEndsTheWholeTree(t *testing.T) {
 
 func TestTerminateForcesTheStubborn(t *testing.T) {
 	t.Parallel()
-	fifo, next := pidsFrom(t)
+	fifo, next := pidpipe.Open(t, patience)
 	cmd := exec.Command("sh", "-c", `trap "" TERM; echo $$ > $PIDS; while :; do sleep 1000; done`)
 	cmd.Env = append(os.Environ(), "PIDS="+fifo)
 	p, err := startProcess(newSpawner(t), cmd)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/spark/releases"
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 // answering is a listener that answers the first frame of each connection with the given bytes.
@@ -162,7 +163,7 @@ func freeTCPPort(t *testing.T) int {
 
 func TestShuffleServiceIsRestartedAndStopped(t *testing.T) {
 	t.Parallel()
-	pids, next := pidsFrom(t)
+	pids, next := pidpipe.Open(t, patience)
 	cfg := fakeShuffle(t, freeTCPPort(t), listens)
 	logs := t.TempDir()
 	cfg.Env["PIDS"], cfg.Env["SPARK_LOG_DIR"], cfg.Env["SPARK_IDENT_STRING"] = pids, logs, "me"
@@ -214,7 +215,7 @@ func TestAnotherShuffleServiceIsUsed(t *testing.T) {
 
 func TestShuffleServiceStartIsCancelled(t *testing.T) {
 	t.Parallel()
-	pids, next := pidsFrom(t)
+	pids, next := pidpipe.Open(t, patience)
 	cfg := fakeShuffle(t, freeTCPPort(t), "echo $$ > $PIDS; exec sleep 1000")
 	cfg.Env["PIDS"] = pids
 	ctx, cancel := context.WithCancel(t.Context())

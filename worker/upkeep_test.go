@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/firesteel/firesteel/config"
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 // newUpkeep begins the upkeep of a worker on a work directory.
@@ -65,7 +66,7 @@ func startPlayedWorker(t *testing.T, dir string) (worker *exec.Cmd, guardian int
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, next := pidsFrom(t)
+	path, next := pidpipe.Open(t, patience)
 	worker = exec.Command(exe)
 	worker.Env = append(os.Environ(), helperVariable+"="+dir, "PIDS="+path, "JAVA_HOME="+fakeJava(t, descendants), "FAKE_HOME="+fakeHome(t))
 	out, err := worker.StdoutPipe()

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"fmt"
 	"slices"
 )
 
@@ -114,18 +113,9 @@ func (a *appHistory) ending() []op {
 	return all
 }
 
-// appRead is one linearizable read of all applications.
-type appRead struct {
-	call, ret Time
-	byName    map[string][]Sighting
-}
-
 // ReadApps adds a read that a master was asked for at call and answered now.
 func (r *Recorder) ReadApps(call Time, apps []Sighting) {
-	read := appRead{call: call, ret: r.Now(), byName: map[string][]Sighting{}}
-	for _, a := range apps {
-		read.byName[a.Name] = append(read.byName[a.Name], a)
-	}
+	read := newRead(call, r.Now(), apps, func(a Sighting) string { return a.Name })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.appReads = append(r.appReads, read)
@@ -136,24 +126,7 @@ func (r *Recorder) ReadApps(call Time, apps []Sighting) {
 	}
 }
 
-// repeats is how many reads in a row that show the same of an application are kept: more add nothing but time.
-const repeats = 3
-
 // withReads gives the application's operations and the reads that could have shown it.
-func (a *appHistory) withReads(reads []appRead) []op {
-	ops := slices.Clone(a.ops)
-	same, last := 0, ""
-	for _, read := range reads {
-		seen := read.byName[a.name]
-		if a.registered >= 0 && read.ret < a.ops[a.registered].call && len(seen) == 0 {
-			continue
-		}
-		if key := fmt.Sprint(seen); key != last {
-			same, last = 0, key
-		}
-		if same++; same <= repeats {
-			ops = append(ops, op{read.call, read.ret, sight{seen}})
-		}
-	}
-	return ops
+func (a *appHistory) withReads(reads []read[Sighting]) []op {
+	return slices.Concat(a.ops, readsOf(a.name, reads, bornAt(a.ops, a.registered), func(seen []Sighting) any { return sight{seen} }))
 }

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"fmt"
 	"slices"
 )
 
@@ -72,18 +71,9 @@ func (r *Recorder) Submitted(name, id string) {
 // MayBe says that from now on there is a reason for the driver to be found ended in this state.
 func (r *Recorder) MayBe(name, state string) { r.addDriver(name, op{r.Now(), never, mayEnd{state}}) }
 
-// driverRead is one linearizable read of all drivers.
-type driverRead struct {
-	call, ret Time
-	byName    map[string][]DriverSighting
-}
-
 // ReadDrivers adds a read that a master was asked for at call and answered now.
 func (r *Recorder) ReadDrivers(call Time, drivers []DriverSighting) {
-	read := driverRead{call: call, ret: r.Now(), byName: map[string][]DriverSighting{}}
-	for _, d := range drivers {
-		read.byName[d.Name] = append(read.byName[d.Name], d)
-	}
+	read := newRead(call, r.Now(), drivers, func(d DriverSighting) string { return d.Name })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.driverReads = append(r.driverReads, read)
@@ -95,7 +85,7 @@ func (d *driverHistory) answered() bool {
 
 // withReads gives the driver's operations, the reads that could have shown it, and that a worker was struck: any of them may
 // have had it.
-func (d *driverHistory) withReads(reads []driverRead, faults map[string][]Time) []op {
+func (d *driverHistory) withReads(reads []read[DriverSighting], faults map[string][]Time) []op {
 	ops := slices.Clone(d.ops)
 	first := never
 	for _, all := range faults {
@@ -106,18 +96,5 @@ func (d *driverHistory) withReads(reads []driverRead, faults map[string][]Time) 
 	if first != never {
 		ops = append(ops, op{first, never, mayEnd{"ERROR"}})
 	}
-	same, last := 0, ""
-	for _, read := range reads {
-		seen := read.byName[d.name]
-		if d.submitted >= 0 && read.ret < d.ops[d.submitted].call && len(seen) == 0 {
-			continue
-		}
-		if key := fmt.Sprint(seen); key != last {
-			same, last = 0, key
-		}
-		if same++; same <= repeats {
-			ops = append(ops, op{read.call, read.ret, shown{seen}})
-		}
-	}
-	return ops
+	return append(ops, readsOf(d.name, reads, bornAt(d.ops, d.submitted), func(seen []DriverSighting) any { return shown{seen} })...)
 }

@@ -17,13 +17,13 @@ type Recorder struct {
 	apps      map[string]*appHistory
 	execs     map[executorKey]*executorHistory
 	workers   map[string]*workerHistory
-	appReads  []appRead
+	appReads  []read[Sighting]
 	execReads []execRead
 	appOf     map[string]string // id -> name
 	faults    map[string][]Time // of workers, that may end their executors
 
 	drivers     map[string]*driverHistory
-	driverReads []driverRead
+	driverReads []read[DriverSighting]
 }
 
 // Time is a moment of a history: nanoseconds since its beginning, by the monotonic clock.

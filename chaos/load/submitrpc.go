@@ -46,17 +46,12 @@ func dialClient(ctx context.Context, table *releases.Table, masters []string, fi
 }
 
 func (c *rpcClient) connect(ctx context.Context, master string) error {
-	addr, err := simapp.ParseAddress(master)
-	if err != nil {
-		return err
-	}
-	p, err := c.env.Dial(ctx, addr, rpcenv.Dialect{Table: c.table})
+	p, err := simapp.DialMaster(ctx, c.env, c.table, master)
 	if err != nil {
 		return err
 	}
 	c.peers = append(c.peers, p)
-	_, err = p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"})
-	return err
+	return nil
 }
 
 func (c *rpcClient) close() {

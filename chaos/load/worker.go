@@ -89,17 +89,12 @@ func (w *worker) enlist(ctx context.Context, masters []string) error {
 }
 
 func (w *worker) connect(ctx context.Context, master string) error {
-	addr, err := simapp.ParseAddress(master)
-	if err != nil {
-		return err
-	}
-	p, err := w.env.Dial(ctx, addr, rpcenv.Dialect{Table: w.table})
+	p, err := simapp.DialMaster(ctx, w.env, w.table, master)
 	if err != nil {
 		return err
 	}
 	w.peers = append(w.peers, p)
-	_, err = p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"})
-	return err
+	return nil
 }
 
 func (w *worker) register(p *rpcenv.Peer) error {

@@ -156,7 +156,7 @@ func (a *App) dial(ctx context.Context, addr wire.Address) (*rpcenv.Peer, error)
 }
 
 func (a *App) register(ctx context.Context, p *rpcenv.Peer, registration []byte) error {
-	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
+	if err := Verify(ctx, p); err != nil {
 		return err
 	}
 	return p.SendPayload("Master", registration)
@@ -260,6 +260,29 @@ var ErrNoAsks = errors.New("a simulated process answers nothing")
 
 func (endpoint) ReceiveAndReply(*rpcenv.Peer, messages.Message) (messages.Message, error) {
 	return nil, ErrNoAsks
+}
+
+// DialMaster connects to the master at host:port and sees that it is one, as every Spark process does first.
+func DialMaster(ctx context.Context, env *rpcenv.Env, table *releases.Table, master string) (*rpcenv.Peer, error) {
+	addr, err := ParseAddress(master)
+	if err != nil {
+		return nil, err
+	}
+	p, err := env.Dial(ctx, addr, rpcenv.Dialect{Table: table})
+	if err != nil {
+		return nil, err
+	}
+	if err := Verify(ctx, p); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Verify asks a peer whether it has a master's endpoint.
+func Verify(ctx context.Context, p *rpcenv.Peer) error {
+	_, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"})
+	return err
 }
 
 // ParseAddress reads host:port.

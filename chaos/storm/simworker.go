@@ -156,7 +156,7 @@ func (w *simWorker) register(m wire.Address) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
+	if err := simapp.Verify(ctx, p); err != nil {
 		return err
 	}
 	return p.Send("Master", &messages.RegisterWorker{

@@ -78,18 +78,11 @@ func (c *RPC) Submit(ctx context.Context, masters []string, d Driver) (ids []str
 }
 
 func (c *RPC) ask(ctx context.Context, master string, d Driver) (id string, err error) {
-	addr, err := simapp.ParseAddress(master)
-	if err != nil {
-		return "", err
-	}
-	p, err := c.env.Dial(ctx, addr, rpcenv.Dialect{Table: c.table})
+	p, err := simapp.DialMaster(ctx, c.env, c.table, master)
 	if err != nil {
 		return "", err
 	}
 	defer p.Close()
-	if _, err := p.Ask(ctx, rpcenv.Verifier, &messages.CheckExistence{Name: "Master"}); err != nil {
-		return "", err
-	}
 	answer, err := p.Ask(ctx, "Master", &messages.RequestSubmitDriver{Driver: d.description()})
 	if err != nil {
 		return "", err

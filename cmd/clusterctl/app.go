@@ -1,11 +1,11 @@
 package main
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/urfave/cli/v2"
 )
 
@@ -44,7 +44,7 @@ func newApp() *cli.App {
 			statusCommand(), mastersCommand(), workerCommand(), appCommand(), driverCommand(), logsCommand(), snapshotCommand(), completionCommand(),
 		},
 		Action:         noCommand,
-		OnUsageError:   badFlag,
+		OnUsageError:   usage.BadFlag,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
 	prepare(app.Commands)
@@ -54,7 +54,7 @@ func newApp() *cli.App {
 // prepare gives commands what they do not inherit.
 func prepare(commands []*cli.Command) {
 	for _, cmd := range commands {
-		cmd.OnUsageError = badFlag
+		cmd.OnUsageError = usage.BadFlag
 		cmd.HideHelpCommand = true
 		if len(cmd.Subcommands) > 0 {
 			cmd.Action = noCommand
@@ -68,28 +68,21 @@ func prepare(commands []*cli.Command) {
 // noCommand answers a command line that ends before it names something to do.
 func noCommand(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usage(c, "there is no command %q", c.Args().First())
+		return usage.Errorf(c, "there is no command %q", c.Args().First())
 	}
 	if c.Command != nil && len(c.Command.Subcommands) > 0 && c.Command.Name != c.App.Name {
-		return usage(c, "%s needs a command", c.Command.Name)
+		return usage.Errorf(c, "%s needs a command", c.Command.Name)
 	}
 	return cli.ShowAppHelp(c)
-}
-
-// oneDash finds the flags in the flag package's messages, which writes them with one dash whatever they were given with.
-var oneDash = regexp.MustCompile(`(^|\s)-([a-z][a-z-]+)`)
-
-func badFlag(c *cli.Context, err error, _ bool) error {
-	return usage(c, "%s", oneDash.ReplaceAllString(err.Error(), "$1--$2"))
 }
 
 // arguments checks how many there are.
 func arguments(c *cli.Context, least, most int, what string) error {
 	switch n := c.NArg(); {
 	case n < least:
-		return usage(c, "%s needs %s", c.Command.HelpName, what)
+		return usage.Errorf(c, "%s needs %s", c.Command.HelpName, what)
 	case most >= 0 && n > most:
-		return usage(c, "%s does not take %q", c.Command.HelpName, c.Args().Get(most))
+		return usage.Errorf(c, "%s does not take %q", c.Command.HelpName, c.Args().Get(most))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/rpc"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/urfave/cli/v2"
@@ -43,11 +44,11 @@ type client struct {
 func connect(c *cli.Context) (*client, error) {
 	timeout := set(c, "timeout").Duration("timeout")
 	if timeout <= 0 {
-		return nil, usage(c, "--timeout %s: give a time above 0, such as 15s", timeout)
+		return nil, usage.Errorf(c, "--timeout %s: give a time above 0, such as 15s", timeout)
 	}
 	masters, err := parseAddresses(set(c, "address").String("address"))
 	if err != nil {
-		return nil, usage(c, "--address: %v", err)
+		return nil, usage.Errorf(c, "--address: %v", err)
 	}
 	return &client{timeout: timeout, masters: masters, conns: map[string]*grpc.ClientConn{}}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/urfave/cli/v2"
 )
 
@@ -35,7 +36,7 @@ func completionCommand() *cli.Command {
 			}
 			script, ok := completions[c.Args().First()]
 			if !ok {
-				return usage(c, "%q: use bash or zsh", c.Args().First())
+				return usage.Errorf(c, "%q: use bash or zsh", c.Args().First())
 			}
 			_, err := fmt.Fprint(c.App.Writer, script)
 			return err

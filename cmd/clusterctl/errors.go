@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -40,28 +40,12 @@ func exit(code int, format string, args ...any) error {
 	return &exitError{code, fmt.Sprintf(format, args...)}
 }
 
-// errUsage is the cause of a refusal of the command line; usage makes them.
-var errUsage = errors.New("the command line cannot be used")
-
-type usageError struct{ text, command string }
-
-func (e *usageError) Error() string { return e.text + " (see " + e.command + " --help)" }
-func (e *usageError) Unwrap() error { return errUsage }
-
-func usage(c *cli.Context, format string, args ...any) error {
-	name := c.App.Name
-	if c.Command != nil && c.Command.HelpName != "" {
-		name = c.Command.HelpName
-	}
-	return &usageError{text: fmt.Sprintf(format, args...), command: name}
-}
-
 func exitCode(err error) int {
 	var own *exitError
 	switch {
 	case errors.As(err, &own):
 		return own.code
-	case errors.Is(err, errUsage):
+	case errors.Is(err, usage.Err):
 		return exitUsage
 	case errors.Is(err, errNoMaster):
 		return exitUnavailable

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/urfave/cli/v2"
 	"google.golang.org/grpc/codes"
@@ -53,20 +54,20 @@ func logRequest(c *cli.Context) (*clusterpb.ReadLogRequest, error) {
 		r.LogType = "stderr"
 	}
 	if r.LogType != "stdout" && r.LogType != "stderr" {
-		return nil, usage(c, "--type %q: use stdout or stderr", r.LogType)
+		return nil, usage.Errorf(c, "--type %q: use stdout or stderr", r.LogType)
 	}
 	subject := strings.Join(c.Args().Slice(), "/")
 	app, executor, ofApp := strings.Cut(subject, "/")
 	if !ofApp {
 		if strings.HasPrefix(subject, "app-") {
-			return nil, usage(c, "%s is an application: name one of its executors, %s/0; app show lists them", subject, subject)
+			return nil, usage.Errorf(c, "%s is an application: name one of its executors, %s/0; app show lists them", subject, subject)
 		}
 		r.DriverId = subject
 		return r, nil
 	}
 	n, err := strconv.ParseInt(executor, 10, 32)
 	if err != nil || n < 0 {
-		return nil, usage(c, "%q is no number of an executor", executor)
+		return nil, usage.Errorf(c, "%q is no number of an executor", executor)
 	}
 	r.AppId, r.ExecutorId = app, int32(n)
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/urfave/cli/v2"
 	"gopkg.in/yaml.v3"
 )
@@ -41,7 +42,7 @@ func checkOutput(c *cli.Context) error {
 	case "table", "wide", "json", "yaml":
 		return nil
 	default:
-		return usage(c, "--output %q: use table, wide, json or yaml", f)
+		return usage.Errorf(c, "--output %q: use table, wide, json or yaml", f)
 	}
 }
 

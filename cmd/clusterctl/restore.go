@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/internal/snapfile"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/urfave/cli/v2"
@@ -39,7 +40,7 @@ func runRestore(c *cli.Context) error {
 		}
 		yes := c.Bool("yes") && !c.Bool("check")
 		if !yes && !c.Bool("check") {
-			return usage(c, "this ends what lives and is not in %s (index %d of cluster %s); say --yes, or --check to see whether it would be taken", path, f.Index, f.ClusterID)
+			return usage.Errorf(c, "this ends what lives and is not in %s (index %d of cluster %s); say --yes, or --check to see whether it would be taken", path, f.Index, f.ClusterID)
 		}
 		cl.patient(c)
 		opts := &clusterpb.RestoreOptions{Confirmed: yes, Foreign: c.Bool("foreign"), Keep: c.Bool("keep")}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/firesteel/firesteel/chaos/books"
 	"github.com/firesteel/firesteel/chaos/proc"
 	"github.com/firesteel/firesteel/chaos/simapp"
 	"github.com/firesteel/firesteel/config"
@@ -24,6 +25,8 @@ import (
 	"github.com/firesteel/firesteel/spark/rpcenv"
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+var errNotYet = errors.New("it has not come to that")
 
 // patience bounds waits for what must come.
 const patience = 60 * time.Second
@@ -307,14 +310,15 @@ func field(ts *testscript.TestScript, _ bool, args []string) {
 
 // until TEXT COMMAND ARGS...: repeats a command until it succeeds and prints the text.
 func until(ts *testscript.TestScript, neg bool, args []string) {
-	var err error
-	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(50 * time.Millisecond) { // there is nothing else to wait on from outside
-		err = ts.Exec(args[1], args[2:]...)
-		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) != neg {
-			return
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(books.Poll(ctx, strings.Join(args, " "), func(context.Context) error { // there is nothing else to wait on from outside
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) == neg {
+			err = errNotYet
 		}
-	}
-	ts.Fatalf("it did not come to that: %v", err)
+		return err
+	}))
 }
 
 // damage FILE TO: a copy with one bit turned over in the middle.
@@ -328,12 +332,14 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 // noleader waits until the masters that are left know of no leader.
 func noLeader(ts *testscript.TestScript, _ bool, _ []string) {
 	c := of(ts)
-	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) { // no event tells it
-		if !slices.ContainsFunc(c.masters, func(m *server.Master) bool { return m != nil && m.Leading() }) {
-			return
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	ts.Check(books.Poll(ctx, "the end of every lead", func(context.Context) error { // no event tells it
+		if slices.ContainsFunc(c.masters, func(m *server.Master) bool { return m != nil && m.Leading() }) {
+			return errNotYet
 		}
-	}
-	ts.Fatalf("one leads")
+		return nil
+	}))
 }
 
 // lines N TEXT: so many lines of stdout begin with the text.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/internal/snapfile"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/urfave/cli/v2"
@@ -35,7 +36,7 @@ func runSave(c *cli.Context) error {
 	return with(c, 1, 1, "a FILE to write", func(ctx context.Context, cl *client) error {
 		path := c.Args().First()
 		if _, err := os.Lstat(path); err == nil && !c.Bool("force") {
-			return usage(c, "%s is there already; --force replaces it", path)
+			return usage.Errorf(c, "%s is there already; --force replaces it", path)
 		}
 		temp, err := os.CreateTemp(filepath.Dir(path), ".clusterctl-snapshot-*") // readable by its owner only
 		if err != nil {

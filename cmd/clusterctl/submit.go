@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/firesteel/firesteel/spark/releases"
@@ -102,7 +103,7 @@ func (s *submittedJSON) table(t *table) { t.line("%s", s.Driver) }
 // submission makes the request of a command line.
 func submission(c *cli.Context) (*clusterpb.SubmitDriverRequest, error) {
 	if mode := c.String("deploy-mode"); mode != "cluster" {
-		return nil, usage(c, "--deploy-mode %s: clusterctl submits in cluster mode only; use spark-submit for client mode", mode)
+		return nil, usage.Errorf(c, "--deploy-mode %s: clusterctl submits in cluster mode only; use spark-submit for client mode", mode)
 	}
 	properties, err := properties(c)
 	if err != nil {
@@ -115,14 +116,14 @@ func submission(c *cli.Context) (*clusterpb.SubmitDriverRequest, error) {
 	program := c.Args().First()
 	resource, err := resolve(program)
 	if err != nil {
-		return nil, usage(c, "%v", err)
+		return nil, usage.Errorf(c, "%v", err)
 	}
 	script, class := isScript(resource), c.String("class")
 	switch {
 	case script && class != "":
-		return nil, usage(c, "--class %s: a Python or R program has no main class", class)
+		return nil, usage.Errorf(c, "--class %s: a Python or R program has no main class", class)
 	case !script && class == "":
-		return nil, usage(c, "--class is needed: the main class of %s", program)
+		return nil, usage.Errorf(c, "--class is needed: the main class of %s", program)
 	case !script: // SparkSubmit adds the program's own jar for the executors
 		properties["spark.jars"] = strings.Trim(properties["spark.jars"]+","+resource, ",")
 	default:
@@ -155,7 +156,7 @@ func properties(c *cli.Context) (map[string]string, error) {
 	if file := c.String("properties-file"); file != "" {
 		read, err := config.ReadPropertiesFile(file)
 		if err != nil {
-			return nil, usage(c, "--properties-file: %v", err)
+			return nil, usage.Errorf(c, "--properties-file: %v", err)
 		}
 		for k, v := range read {
 			if strings.HasPrefix(k, "spark.") {
@@ -187,7 +188,7 @@ func properties(c *cli.Context) (map[string]string, error) {
 			continue
 		}
 		if out[f.property], err = resolveList(list); err != nil {
-			return nil, usage(c, "--%s: %v", f.flag, err)
+			return nil, usage.Errorf(c, "--%s: %v", f.flag, err)
 		}
 	}
 	return out, nil
@@ -199,7 +200,7 @@ func pairs(c *cli.Context, name string) (map[string]string, error) {
 	for _, pair := range c.StringSlice(name) {
 		k, v, ok := strings.Cut(pair, "=")
 		if !ok || k == "" {
-			return nil, usage(c, "--%s %q: give NAME=VALUE", name, pair)
+			return nil, usage.Errorf(c, "--%s %q: give NAME=VALUE", name, pair)
 		}
 		out[k] = v
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/rpc/clusterpb"
 	"github.com/urfave/cli/v2"
 	"google.golang.org/grpc/codes"
@@ -34,7 +35,7 @@ var errWaitTimeout = errors.New("--wait-timeout has passed")
 // to exist: where nobody knows it any more it has ended, and was forgotten.
 func waitFor(c *cli.Context, ctx context.Context, cl *client, id string, ours bool) error {
 	if d := c.Duration("wait-timeout"); d < 0 {
-		return usage(c, "--wait-timeout %s: give a time above 0", d)
+		return usage.Errorf(c, "--wait-timeout %s: give a time above 0", d)
 	} else if d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errWaitTimeout)

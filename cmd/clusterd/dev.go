@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/master"
 	"github.com/firesteel/firesteel/worker"
@@ -45,7 +46,7 @@ func runDev(c *cli.Context) error {
 	}
 	n := c.Int("masters")
 	if n < 1 || n%2 == 0 || c.Int("workers") < 0 {
-		return usage(c, "--masters %d --workers %d: an odd number of masters, and no negative number of workers", n, c.Int("workers"))
+		return usage.Errorf(c, "--masters %d --workers %d: an odd number of masters, and no negative number of workers", n, c.Int("workers"))
 	}
 	var homes []string
 	if c.Int("workers") > 0 {

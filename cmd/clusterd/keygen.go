@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/membership"
 	"github.com/urfave/cli/v2"
 )
@@ -36,7 +37,7 @@ func gossipFlags() []cli.Flag {
 
 func checkProfile(c *cli.Context) error {
 	if _, err := membership.ProfileByName(c.String("profile")); err != nil {
-		return usage(c, "--profile: %s", err)
+		return usage.Errorf(c, "--profile: %s", err)
 	}
 	return nil
 }

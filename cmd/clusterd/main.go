@@ -9,11 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/internal/priority"
 	"github.com/urfave/cli/v2"
 )
@@ -36,33 +36,10 @@ func main() {
 
 // Exit codes beside 0: 1 for what went wrong, 2 for a command line that cannot be used.
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) {
+	if errors.Is(err, usage.Err) {
 		return 2
 	}
 	return 1
-}
-
-// errUsage is the cause of a refusal of the command line; usage makes them.
-var errUsage = errors.New("the command line cannot be used")
-
-type usageError struct{ text, command string }
-
-func (e *usageError) Error() string { return e.text + " (see " + e.command + " --help)" }
-func (e *usageError) Unwrap() error { return errUsage }
-
-func usage(c *cli.Context, format string, args ...any) error {
-	name := c.App.Name
-	if c.Command != nil && c.Command.HelpName != "" {
-		name = c.Command.HelpName
-	}
-	return &usageError{text: fmt.Sprintf(format, args...), command: name}
-}
-
-// oneDash finds the flags in the flag package's messages, which writes them with one dash whatever they were given with.
-var oneDash = regexp.MustCompile(`(^|\s)-([a-z][a-z-]+)`)
-
-func badFlag(c *cli.Context, err error, _ bool) error {
-	return usage(c, "%s", oneDash.ReplaceAllString(err.Error(), "$1--$2"))
 }
 
 func newApp() *cli.App {
@@ -83,11 +60,11 @@ func newApp() *cli.App {
 		Before:         setUpLogging,
 		Commands:       []*cli.Command{masterCommand(), workerCommand(), devCommand(), keygenCommand()},
 		Action:         noCommand,
-		OnUsageError:   badFlag,
+		OnUsageError:   usage.BadFlag,
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
 	for _, cmd := range app.Commands {
-		cmd.OnUsageError = badFlag // it is not inherited
+		cmd.OnUsageError = usage.BadFlag // it is not inherited
 	}
 	return app
 }
@@ -97,13 +74,13 @@ func noCommand(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return cli.ShowAppHelp(c)
 	}
-	return usage(c, "there is no command %q", c.Args().First())
+	return usage.Errorf(c, "there is no command %q", c.Args().First())
 }
 
 func setUpLogging(c *cli.Context) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-		return usage(c, "--log-level %q: use debug, info, warn or error", c.String("log-level"))
+		return usage.Errorf(c, "--log-level %q: use debug, info, warn or error", c.String("log-level"))
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	switch c.String("log-format") {
@@ -112,7 +89,7 @@ func setUpLogging(c *cli.Context) error {
 	case "json":
 		slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, opts)))
 	default:
-		return usage(c, "--log-format %q: use text or json", c.String("log-format"))
+		return usage.Errorf(c, "--log-format %q: use text or json", c.String("log-format"))
 	}
 	return nil
 }
@@ -134,7 +111,7 @@ func stopSignals(ctx context.Context, but ...syscall.Signal) (context.Context, c
 // noArguments refuses what stands behind the flags.
 func noArguments(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return usage(c, "%s takes no argument, and was given %q", c.Command.Name, c.Args().First())
+		return usage.Errorf(c, "%s takes no argument, and was given %q", c.Command.Name, c.Args().First())
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/internal/heap"
 	"github.com/firesteel/firesteel/master"
@@ -108,7 +109,7 @@ func diskReserve(c *cli.Context) (int64, error) {
 	}
 	n, err := config.ParseBytes(text, config.Byte)
 	if err != nil {
-		return 0, usage(c, "--disk-reserve: %v", err)
+		return 0, usage.Errorf(c, "--disk-reserve: %v", err)
 	}
 	if n == 0 {
 		return -1, nil
@@ -123,31 +124,31 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 func checkMasterFlags(c *cli.Context) error {
 	for _, name := range []string{"id", "data-dir"} {
 		if c.String(name) == "" {
-			return usage(c, "--%s must be given", name)
+			return usage.Errorf(c, "--%s must be given", name)
 		}
 	}
 	if !idPattern.MatchString(c.String("id")) {
-		return usage(c, "--id %q: use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first", c.String("id"))
+		return usage.Errorf(c, "--id %q: use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first", c.String("id"))
 	}
 	if n := c.Int("bootstrap-expect"); n < 0 || n > 0 && n%2 == 0 {
-		return usage(c, "--bootstrap-expect %d: a quorum has an odd number of masters, such as 3", n)
+		return usage.Errorf(c, "--bootstrap-expect %d: a quorum has an odd number of masters, such as 3", n)
 	}
 	for _, name := range []string{"rpc-port", "gossip-port"} {
 		if p := c.Int(name); p < 0 || p > 65535 {
-			return usage(c, "--%s %d: a port is between 0 (any free one) and 65535", name, p)
+			return usage.Errorf(c, "--%s %d: a port is between 0 (any free one) and 65535", name, p)
 		}
 	}
 	for name, least := range map[string]uint64{"snapshot-threshold": 1, "trailing-logs": 1} {
 		if c.Uint64(name) < least {
-			return usage(c, "--%s %d: at least %d", name, c.Uint64(name), least)
+			return usage.Errorf(c, "--%s %d: at least %d", name, c.Uint64(name), least)
 		}
 	}
 	if d := c.Duration("snapshot-interval"); d < 10*time.Millisecond {
-		return usage(c, "--snapshot-interval %s: at least 10ms", d)
+		return usage.Errorf(c, "--snapshot-interval %s: at least 10ms", d)
 	}
 	for _, addr := range splitList(c.String("join")) {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
-			return usage(c, "--join %q: give the gossip address of another master, host:port, such as m2:7946", addr)
+			return usage.Errorf(c, "--join %q: give the gossip address of another master, host:port, such as m2:7946", addr)
 		}
 	}
 	return checkProfile(c)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/firesteel/firesteel/cmd/internal/usage"
 	"github.com/firesteel/firesteel/config"
 	"github.com/firesteel/firesteel/internal/pages"
 	"github.com/firesteel/firesteel/worker"
@@ -75,11 +76,11 @@ func runWorker(c *cli.Context) error {
 
 func workerConfig(c *cli.Context) (worker.Config, error) {
 	if c.NArg() != 1 {
-		return worker.Config{}, usage(c, "give one master URL, spark://host:7077[,host:7077...], behind the flags; got %d arguments", c.NArg())
+		return worker.Config{}, usage.Errorf(c, "give one master URL, spark://host:7077[,host:7077...], behind the flags; got %d arguments", c.NArg())
 	}
 	masters, err := worker.ParseMasterURL(c.Args().First())
 	if err != nil {
-		return worker.Config{}, usage(c, "%s", err)
+		return worker.Config{}, usage.Errorf(c, "%s", err)
 	}
 	if err := checkProfile(c); err != nil {
 		return worker.Config{}, err

@@ -19,6 +19,8 @@ import (
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/firesteel/firesteel/worker/internal/pidpipe"
 )
 
 // patience bounds waits for events; it is not a delay.
@@ -132,35 +134,6 @@ func (w *worker) tell(t *testing.T, order string) int {
 	return pid
 }
 
-// announced reads pids, one a line, from a named pipe that scripts write to.
-func announced(t *testing.T) (path string, next func() int) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "pids")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(f)
-	return path, func() int {
-		t.Helper()
-		if !lines.Scan() {
-			t.Fatal("no pid announced:", lines.Err())
-		}
-		pid, err := strconv.Atoi(strings.TrimSpace(lines.Text()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pid
-	}
-}
-
 // family is a child, one of its group, one in a group of its own, one in a session of its own whose parent is gone,
 // and one that wiped its environment.
 func family(path string) string {
@@ -179,7 +152,7 @@ const familySize = 5
 
 func startFamily(t *testing.T, w *worker, verb string) (guardian int, pids []int) {
 	t.Helper()
-	path, next := announced(t)
+	path, next := pidpipe.Open(t, patience)
 	guardian = w.tell(t, verb+" "+oneLine(t, family(path)))
 	for range familySize {
 		pids = append(pids, next())
@@ -366,7 +339,7 @@ func TestSweepAfterWorkerAndGuardianWereKilled(t *testing.T) {
 
 func TestSweepSparesStrangers(t *testing.T) {
 	t.Parallel()
-	path, next := announced(t)
+	path, next := pidpipe.Open(t, patience)
 	stranger := exec.Command("sh", "-c", "echo $$ > "+path+"; exec sleep 1000")
 	stranger.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := stranger.Start(); err != nil {
